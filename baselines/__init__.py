@@ -1,0 +1,1 @@
+"""The hand-crafted feature sets as data: one TOML file per set."""

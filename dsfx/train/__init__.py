@@ -1,0 +1,1 @@
+"""Training of deep spectrum extractors (needs the extra `train`: torch and onnx)."""

@@ -1,0 +1,1 @@
+"""The catalogue of trained extractors as data: one folder per model."""
