@@ -37,7 +37,7 @@ class Cycles:
         The frames F0 was found in.
     search : float
         How far a period may be from the one F0 says, as a share of it.
-    highest_period : float
+    longest_period : float
         Longest period in seconds that F0 can have.
     noise : bool
         Whether the waveform HNR is wanted.
@@ -47,6 +47,11 @@ class Cycles:
     needs : int
         First sample (counted from the begin of the signal) that further frames may need.
 
+    Raises
+    ------
+    ConfigError
+        `search` is not a share, or two of the longest periods do not fit into a frame.
+
     References
     ----------
     Specification, part 02 section 9.
@@ -55,14 +60,20 @@ class Cycles:
     def __init__(self, framing: Framing, *, search: float, longest_period: float, noise: bool) -> None:
         if not 0 < search < 1:
             raise ConfigError(f"period search range is {search}, expected a share between 0 and 1")
+        longest = (1 + search) * longest_period
+        if not 2 * longest < framing.frame:
+            raise ConfigError(
+                f"F0 down to {1 / longest_period:g} Hz with a period search range of {search} needs frames of more than "
+                f"{2 * longest:g} s, got {framing.frame:g} s: raise the lowest F0"
+            )
         self.framing = framing
         self.search = search
         self.noise = noise
         self.period = 1 / framing.sampling_rate
         # Not the hop in samples: the quotient of two rounded numbers may land just above an integer.
         self.advance = math.ceil(framing.hop / self.period)
-        lags = math.ceil((1 + search) * longest_period / self.period) + 2
-        self.work = np.zeros((2, max(2 * lags + 2, framing.length) + framing.length + 8))
+        lags = math.ceil(longest / self.period) + 2
+        self.work = np.zeros((3, 2 * lags + 2))
         self.average = np.zeros(lags, np.float32)
         self.starts = np.zeros(4 * framing.length + 16, np.int64)
         self.position = np.zeros(3, np.int64)
@@ -70,7 +81,7 @@ class Cycles:
 
     @property
     def needs(self) -> int:
-        return int(min(self.position[0], self.position[2] * self.framing.step - self.position[1]))
+        return int(min(self.position[0], self.position[2] * self.framing.step))
 
     def push(self, f0: F32, samples: F32, *, offset: int) -> F32:
         """Values of the next frames.
@@ -174,6 +185,8 @@ def _constant(values):  # type: ignore[no-untyped-def]
 
 @_kernel
 def _extent(values):  # type: ignore[no-untyped-def]
+    if len(values) == 0:
+        return _ZERO
     low, high = values[0], values[0]
     for n in range(1, len(values)):
         low, high = min(low, values[n]), max(high, values[n])
@@ -184,8 +197,7 @@ def _extent(values):  # type: ignore[no-untyped-def]
 def _cycles(  # type: ignore[no-untyped-def]
     f0, samples, offset, length, step, advance, period, search, noise, position, held, work, average, starts, out
 ):
-    shifted, other = work[0], work[1]
-    half = len(other) // 2
+    shifted, squares, correlation = work[0], work[1], work[2]
     begin, backlog, frame = position[0], position[1], position[2]
     last_period, last_change, jitter, jitter_ddp, shimmer = held[0], held[1], held[2], held[3], held[4]
     for k in range(len(f0)):
@@ -197,7 +209,7 @@ def _cycles(  # type: ignore[no-untyped-def]
         if f0[k] > 0:
             tau = (1 / np.float64(f0[k])) / period
             lag = np.int64(math.floor(tau + 0.5))
-            shortest = np.int64(math.floor((1 - search) * tau))
+            shortest = max(np.int64(math.floor((1 - search) * tau)), 1)
             longest = np.int64(math.ceil((1 + search) * tau))
             size = max(floor_size, 2 * longest + 2)
         size = min(size, backlog + length)
@@ -215,8 +227,7 @@ def _cycles(  # type: ignore[no-untyped-def]
         n_period, n_jitter, n_ddp = 0, 0, 0
         sum_period, sum_jitter, sum_ddp, sum_height, sum_change = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
         while at < size - 2 * longest - 1:
-            correlation = other[half:]
-            _correlate(segment[at : at + 2 * longest], shifted, other, shortest, longest, correlation)
+            _correlate(segment[at : at + 2 * longest], shifted, squares, shortest, longest, correlation)
             peak = 0
             for i in range(1, longest - shortest - 1):
                 c = correlation[i]
