@@ -4,8 +4,8 @@ A split-radix transform in which every addition and product is rounded to single
 spectra are the same to the last bit on every machine (specification, part 02 annex A). Descriptors that depend on tiny
 differences of a spectrum (linear prediction, local maxima, near-ties) would otherwise depend on the FFT library.
 
-The strict order costs nothing because the vector instructions work *across frames*: 64 frames form a block, and an array
-is ``(bins or samples, 64)``, float32, C-contiguous. Unused lanes hold anything finite.
+The strict order costs nothing because the vector instructions work *across frames*: 64 frames form a block, and an
+array is ``(bins or samples, 64)``, float32, C-contiguous. Unused lanes hold anything finite.
 
 The exponent is positive (imaginary parts are the negative of `numpy.fft.rfft`'s).
 """

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import AudioError, ConfigError
 
-__all__ = ["Compat", "Framing", "gauss_window", "hamming_window", "prepare_samples", "round_half_away"]
+__all__ = ["Compat", "FrameBuffer", "Framing", "gauss_window", "hamming_window", "prepare_samples", "round_half_away"]
 
 Compat = Literal["int16"] | None
 
@@ -170,13 +170,47 @@ class Framing:
     @cached_property
     def frequencies(self) -> NDArray[np.float64]:
         """Nominal frequency of each bin in Hz, shape (bins,), read-only."""
-        axis = np.arange(self.bins) * self.resolution
+        axis: NDArray[np.float64] = np.arange(self.bins) * np.float64(self.resolution)
         axis.setflags(write=False)
         return axis
 
     def count(self, samples: int) -> int:
         """Complete frames in `samples` samples; the first begins at sample 0, the incomplete last one is dropped."""
         return 0 if samples < self.length else 1 + (samples - self.length) // self.step
+
+
+class FrameBuffer:
+    """Samples of a stream that are still needed: what has been pushed, from the next frame's first sample on.
+
+    Attributes
+    ----------
+    samples : ndarray of float32, shape (samples,)
+        Begins with the first frame that has not been dropped.
+    """
+
+    def __init__(self, framing: Framing) -> None:
+        self.framing = framing
+        self.samples: NDArray[np.float32] = np.zeros(0, np.float32)
+        self._skip = 0
+
+    def push(self, samples: NDArray[np.float32]) -> int:
+        """Append samples; returns how many complete frames there are now."""
+        if samples.ndim != 1 or samples.dtype != np.float32:
+            raise AudioError(
+                f"samples have shape {samples.shape} and type {samples.dtype}, expected (samples,) and float32: "
+                "use prepare_samples"
+            )
+        if self._skip:  # the hop is longer than the frame: samples between frames are not kept
+            skipped = min(self._skip, len(samples))
+            samples, self._skip = samples[skipped:], self._skip - skipped
+        self.samples = np.concatenate([self.samples, samples])
+        return self.framing.count(len(self.samples))
+
+    def drop(self, frames: int) -> None:
+        """Forget the first `frames` frames."""
+        used = frames * self.framing.step
+        self._skip += max(used - len(self.samples), 0)
+        self.samples = self.samples[used:].copy()
 
 
 @lru_cache(maxsize=32)

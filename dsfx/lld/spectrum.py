@@ -93,7 +93,7 @@ class FrameSpectra:
             All of them complete; at most 64.
         """
         framing = self.framing
-        if not (0 <= first and 0 <= count <= LANES and first + count <= framing.count(len(samples))):
+        if not (first >= 0 and 0 <= count <= LANES and first + count <= framing.count(len(samples))):
             raise ConfigError(
                 f"frames {first} to {first + count - 1} wanted, expected at most {LANES} of the "
                 f"{framing.count(len(samples))} complete ones"
