@@ -51,7 +51,7 @@ class Descriptor:
     Attributes
     ----------
     source : str
-        "short" frames, long frames without waiting for F0 ("zcr"), with F0 ("pitch"), or after it ("late").
+        "short" frames; "long" frames, known without waiting for F0; released with F0 ("pitch"), or after it ("late").
     engine : function of parameters
         Names of the values in the engines' output, one per column.
     labels : function of parameters, or None
@@ -159,7 +159,7 @@ DESCRIPTORS: dict[str, Descriptor] = {
         "a.u. (auditory)",
         f"auditory spectrum, band {{label}} (from 0) of {_MEL}: log energy filtered over time by the RASTA band-pass, "
         "weighted with an equal-loudness curve and compressed by the power 0.33",
-        lambda p: [f"audSpec_Rfilt:{b}" for b in range(p["bands"])],
+        lambda p: [f"audSpec_Rfilt[{b}]" for b in range(p["bands"])],
         labels=lambda p: [str(b) for b in range(p["bands"])],
         parameters={"bands": Parameter(26, lambda v: v == 26, "26, the bands of the mel filter bank")},
         traps=("the first five frames are constant while the filter fills",),
@@ -170,7 +170,7 @@ DESCRIPTORS: dict[str, Descriptor] = {
         "short",
         "1",
         f"mel-frequency cepstral coefficient {{label}}: cosine transform of the log energies of {_MEL}, liftered (22)",
-        lambda p: [f"mfcc:{i}" for i in range(p["first"], p["last"] + 1)],
+        lambda p: [f"mfcc[{i}]" for i in range(p["first"], p["last"] + 1)],
         labels=lambda p: [str(i) for i in range(p["first"], p["last"] + 1)],
         parameters={
             "first": Parameter(1, lambda v: _whole(v) and 1 <= v <= 25, "a whole number from 1 to 25"),
@@ -321,9 +321,9 @@ DESCRIPTORS: dict[str, Descriptor] = {
         reference="eyben2016",
         section="part 01 section 11.3",
     ),
-    # --- short frames: formants
+    # --- short frames with the start of a long one: formants
     "formant_frequency": Descriptor(
-        "short",
+        "long",
         "Hz",
         "frequency of formant {label}: root of a linear prediction of order 11 on the frame, band-limited to 11 kHz "
         "sampling rate",
@@ -339,7 +339,7 @@ DESCRIPTORS: dict[str, Descriptor] = {
         section="part 02 section 11",
     ),
     "formant_bandwidth": Descriptor(
-        "short",
+        "long",
         "Hz",
         "bandwidth of formant {label}, from the radius of the same root",
         lambda p: [f"F{n}bandwidth" for n in p["formants"]],
@@ -351,7 +351,7 @@ DESCRIPTORS: dict[str, Descriptor] = {
     ),
     # --- long frames
     "zcr": Descriptor(
-        "zcr",
+        "long",
         "1",
         "zero-crossing rate: share of the samples of a 60 ms frame at which the sign changes",
         _one("pcm_zcr"),
@@ -650,13 +650,11 @@ def functional(name: str) -> Functional | None:
     if match := re.fullmatch(r"iqr([123])-([123])", name):
         pair = (int(match[1]), int(match[2]))
         text = f"quartile {pair[1]} minus quartile {pair[0]}"
-        return Functional("quartile_range", "same", text, pair=pair, section=percentile) if pair[0] < pair[1] else None
+        return Functional("percentiles", "same", text, pair=pair, section=percentile) if pair[0] < pair[1] else None
     if match := re.fullmatch(r"pctlrange(\d)-(\d)", name):
         pair = (int(match[1]), int(match[2]))
         text = "distance of two percentiles"
-        return Functional(
-            "percentile_range", "same", text, pair=pair, section=percentile
-        ) if pair[0] < pair[1] else None  # fmt: skip
+        return Functional("percentiles", "same", text, pair=pair, section=percentile) if pair[0] < pair[1] else None
     if match := re.fullmatch(r"upleveltime(\d{1,2})", name):
         text = f"share of frames above {int(match[1])} % of the range"
         return Functional("times", "1", text, value=_share(match[1]), section="part 03 section 7.6")

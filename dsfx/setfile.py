@@ -533,7 +533,7 @@ class _Reader:
                 raise table.refuse(f"{name!r} needs parameters, expected {_EXAMPLES[need]}", "compute", i)
         if name.startswith("lpc") and found.value >= blocks["lp"]["order"]:
             raise table.refuse(f"{name!r} is beyond the order {blocks['lp']['order']} of lp, counted from 0", "compute", i)
-        if found.family == "percentile_range" and found.pair[1] >= len(percentile_shares(compute)):
+        if name.startswith("pctlrange") and found.pair[1] >= len(percentile_shares(compute)):
             raise table.refuse(
                 f"{name!r} needs percentile {found.pair[1]} of this group (counted from 0), which has "
                 f"{len(percentile_shares(compute))}",

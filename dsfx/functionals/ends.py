@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = ["SOURCES", "Ends", "Stage", "ends", "play"]
 
-SOURCES = ("short", "zcr", "pitch", "late")
+SOURCES = ("short", "long", "pitch", "late")
 """Where contours come from: short frames; long frames that do not wait for F0; what is released with F0; what is
 computed after F0 (periods in the waveform)."""
 
@@ -23,12 +23,12 @@ computed after F0 (periods in the waveform)."""
 class Stage:
     """One step between the descriptors and the result, with the sources or earlier steps it reads.
 
-    A `table` joins columns and is as late as its latest one; a `window` needs `half` frames on either side; a `copy`
-    follows what it copies; a `summary` is a group of functionals.
+    A `table` joins columns and is as late as its latest one; a `window` needs `half` frames on either side; a `summary`
+    is a group of functionals.
     """
 
     name: str
-    kind: Literal["table", "window", "copy", "summary"]
+    kind: Literal["table", "window", "summary"]
     inputs: tuple[str, ...]
     half: int = 0
 
@@ -65,7 +65,7 @@ def ends(stages: tuple[Stage, ...], short: int, long: int, released: int) -> End
     Parameters
     ----------
     stages : tuple of Stage
-        In the order in which they are visited: tables, smoothing, copies, deltas, summaries.
+        In the order in which they are visited: tables, smoothing, deltas, summaries.
     short, long : int
         Numbers of short and long frames, ``1 <= long <= short``.
     released : int
@@ -86,7 +86,7 @@ def ends(stages: tuple[Stage, ...], short: int, long: int, released: int) -> End
 def play(stages: tuple[Stage, ...], short: int, long: int, released: int) -> Ends:
     """`ends` without the shortcut for long inputs: the game from its first pass."""
     counts = dict.fromkeys((stage.name for stage in stages), 0)
-    counts |= {"short": short, "zcr": long, "pitch": released, "late": 0}
+    counts |= {"short": short, "long": long, "pitch": released, "late": 0}
     limits: dict[str, list[tuple[int, ...]]] = {stage.name: [] for stage in stages if stage.kind == "window"}
     frames: dict[str, int] = {}
 
@@ -99,7 +99,7 @@ def play(stages: tuple[Stage, ...], short: int, long: int, released: int) -> End
         for stage in stages:
             have = tuple(counts[name] for name in stage.inputs)
             rows = counts[stage.name]
-            if stage.kind in ("table", "copy"):
+            if stage.kind == "table":
                 counts[stage.name] += min(have) > rows
             elif stage.kind == "window":
                 if min(have) > (max(rows - stage.half, 0) if ending else rows + stage.half):
