@@ -45,7 +45,7 @@ class Rows:
     ----------
     values : float32 array, shape (rows, columns)
     start, end : int64 arrays, shape (rows,)
-        Where each row begins and ends, in samples.
+        When each row begins and ends, in nanoseconds.
     """
 
     values: F32
@@ -112,7 +112,7 @@ class Plan:
             stream = Stream(self, sampling_rate)
             return [_joined(parts) for parts in zip(stream.push_prepared(prepared), stream.finish(), strict=True)]
         length = len(prepared)
-        whole = np.array([0]), np.array([length])
+        whole = np.array([0]), nanoseconds(np.array([length / sampling_rate]))
         found = [front.analyse(sampling_rate, prepared) for front in self._fronts]
         memory: dict[Any, Any] = {}
         return [
@@ -156,6 +156,16 @@ class Stream:
         """The signal is over: the remaining rows, per set."""
         last = [front.finish() for front in self._fronts]
         return [table.finish(*last[table.entry.front], self._samples) for table in self._tables]
+
+
+def nanoseconds(seconds: NDArray[np.float64]) -> I64:
+    """Times as the reference's tables have them.
+
+    Whole seconds and the rest, rounded to nine digits, are converted one by one and cut off, as pandas does: now and
+    then that is one nanosecond less than the nearest.
+    """
+    whole = seconds.astype(np.int64)
+    return whole * 1_000_000_000 + (np.round(seconds - whole, 9) * 1e9).astype(np.int64)
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:
@@ -658,7 +668,7 @@ class _TableStream:
     def finish(self, values: _Values, released: list[int], counts: tuple[int, int], samples: int) -> Rows:
         if counts[1] == 0:
             empty = np.full((1, len(self.entry.names)), np.nan, np.float32)
-            return Rows(empty, np.array([0]), np.array([samples]))
+            return Rows(empty, np.array([0]), nanoseconds(np.array([samples / self.front.short.sampling_rate])))
         self._take(values)
         end = self.entry.ends(counts, released)
         own = self.entry.released(released)
@@ -667,7 +677,7 @@ class _TableStream:
             self._keep(parts)
             parts = [self._last_delta(i, plan, end) for i, plan in enumerate(self.entry.contours.values())]
         rows = self._emit(parts, counts, counts[1] if own is None else own)
-        rows.end[-1] = samples
+        rows.end[-1:] = nanoseconds(np.array([samples / self.front.short.sampling_rate]))
         return rows
 
     def _take(self, values: _Values) -> None:
@@ -739,9 +749,11 @@ class _TableStream:
         framing = self.front.short if stream == "short" else self.front.long
         frame = np.arange(first, first + count)
         if counts is not None:
-            frame = np.minimum(frame, counts[stream != "short"] - 1)
-            if self.is_delta and stream in ("pitch", "late"):
-                late = np.arange(first, first + count)
-                frame[(late == released + 1) | (late == released + 2)] = min(released, counts[1] - 1)
-        start = frame * framing.step
-        return Rows(values, start, start + framing.length)
+            row = frame
+            frame = np.minimum(row, max(counts[stream != "short"] - 1, 1))
+            if self.is_delta and stream in ("pitch", "late") and released:
+                frame[(row == released + 1) | (row == released + 2)] = released
+        start = frame * framing.step / framing.sampling_rate
+        if counts is not None and counts[1] == 1 and stream != "short":
+            start[frame == 1] = framing.hop  # no frame begins there: the step is the nominal one
+        return Rows(values, nanoseconds(start), nanoseconds(start + framing.length / framing.sampling_rate))
