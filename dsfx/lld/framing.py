@@ -165,7 +165,7 @@ class Framing:
 
     @property
     def resolution(self) -> float:
-        return self.length / (self.frame * self.nfft)
+        return 1 / (self.frame * (self.nfft / self.length))  # in this order: the last bit decides what is on an edge
 
     @cached_property
     def frequencies(self) -> NDArray[np.float64]:
