@@ -142,7 +142,7 @@ def entropy(power: F32, sums: F64, *, floor: float = 1e-7) -> F32:
     Both the powers and their total are floored, so for near silence this is no proper entropy.
     """
     result = _lanes()
-    _entropy(power, sums, floor, np.empty(LANES), np.empty(LANES), result)
+    _entropy(power, sums, float(floor), np.empty(LANES), np.empty(LANES), result)
     return result
 
 
