@@ -28,8 +28,8 @@ def rms_energy(energy: F64, *, length: int) -> F32:
 def zero_crossing_rate(samples: F32, *, framing: Framing) -> F32:
     """Zero crossings per sample of each frame, shape (frames,).
 
-    Counted over the interior samples: a sample is a crossing if its sign is opposite to the one before, or if it is zero
-    and its neighbours have not the same sign. So digital silence has nearly one crossing per sample.
+    Counted over the interior samples: a sample is a crossing if its sign is opposite to the one before, or if it is
+    zero and its neighbours have not the same sign. So digital silence has nearly one crossing per sample.
 
     Parameters
     ----------
