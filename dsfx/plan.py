@@ -221,30 +221,27 @@ class _Found:
 
 
 class _FrontStream:
-    """The engines of one analysis, fed in step, in pieces of whole blocks of short frames."""
+    """The engines of one analysis, fed in step."""
 
     def __init__(self, front: _Front, sampling_rate: float) -> None:
-        self.front = front
         self.short = Framing(sampling_rate, front.short, front.hop)
         self.long = Framing(sampling_rate, front.long, front.hop)
         wants_formants = [tracker for tracker in front.trackers if tracker.wants_formants]
         feed = FormantFeed(self.short, gated=wants_formants[0].gate_formants) if wants_formants else None
-        also = {"formants": lambda block: _fed(feed, block)} if feed is not None else None
-        self._short_frames = (
-            ShortFrames(
+        self._short_frames = None
+        if front.want or feed is not None:
+            self._short_frames = ShortFrames(
                 sampling_rate,
                 want=front.want,
                 frame=front.short,
                 hop=front.hop,
-                also=also,
+                on_block=feed.push if feed is not None else None,
                 **dict(front.options),
             )
-            if front.want or feed is not None
-            else None
-        )
         self._zero_crossings = ZeroCrossings(self.long) if front.zero_crossings else None
-        self._long_frames = (
-            LongFrames(
+        self._long_frames = None
+        if front.trackers:
+            self._long_frames = LongFrames(
                 sampling_rate,
                 frame=front.long,
                 hop=front.hop,
@@ -252,62 +249,35 @@ class _FrontStream:
                 short_frame=front.short,
                 formants=feed,
             )
-            if front.trackers
-            else None
-        )
-        self._waiting: list[F32] = []
-        self._waits = 0
-        self._taken = 0
         self._samples = 0
 
     def push(self, samples: F32) -> Iterator[_Values]:
-        """Descriptors of the pieces that are complete."""
-        self._samples += len(samples)
-        self._waiting.append(samples)
-        self._waits += len(samples)
-        # The first piece is as much longer as frames overlap, so that each ends a block of short frames.
-        size = PIECE * self.short.step + (max(self.short.length - self.short.step, 0) if self._taken == 0 else 0)
-        if self._waits < size:
-            return
-        rest = np.concatenate(self._waiting) if len(self._waiting) > 1 else self._waiting[0]
-        at = 0
-        while len(rest) - at >= size:
-            yield self._analyse(rest[at : at + size])
-            at += size
-            self._taken += size
-            size = PIECE * self.short.step
-        self._waiting = [rest[at:].copy()]
-        self._waits = len(rest) - at
+        """Descriptors that are complete, piece by piece."""
+        size = PIECE * self.short.step
+        for at in range(0, len(samples), size):
+            piece = samples[at : at + size]
+            self._samples += len(piece)
+            values: _Values = {}
+            if self._short_frames is not None:  # first, for the long frames take formants from them
+                values |= {f"short:{name}": rows for name, rows in self._short_frames.push(piece).items()}
+            if self._zero_crossings is not None:
+                values["long:pcm_zcr"] = self._zero_crossings.push(piece)[:, None]
+            if self._long_frames is not None:
+                values |= {f"{i}:voice": rows for i, rows in enumerate(self._long_frames.push(piece))}
+            yield values
 
     def finish(self) -> tuple[_Values, list[int], tuple[int, int]]:
         """What remains; per tracker the frames released before the end; the numbers of short and long frames."""
-        rest = np.concatenate(self._waiting) if len(self._waiting) != 1 else self._waiting[0]
-        values = self._analyse(rest)
-        released: list[int] = []
-        if self._long_frames is not None:
-            rows, released = self._long_frames.finish()
-            for i, voice in enumerate(rows):
-                name = f"{i}:voice"
-                values[name] = np.concatenate([values[name], voice]) if len(values[name]) else voice
-        return values, released, (self.short.count(self._samples), self.long.count(self._samples))
-
-    def _analyse(self, samples: F32) -> _Values:
         values: _Values = {}
+        released: list[int] = []
         if self._short_frames is not None:
-            for name, rows in self._short_frames.push(samples).items():
-                values[f"short:{name}"] = rows
-            values.pop("short:formants", None)
+            values |= {f"short:{name}": rows for name, rows in self._short_frames.finish().items()}
         if self._zero_crossings is not None:
-            values["long:pcm_zcr"] = self._zero_crossings.push(samples)[:, None]
+            values["long:pcm_zcr"] = np.zeros((0, 1), np.float32)
         if self._long_frames is not None:
-            for i, voice in enumerate(self._long_frames.push(samples)):
-                values[f"{i}:voice"] = voice
-        return values
-
-
-def _fed(feed: FormantFeed, block: Any) -> F32:
-    feed.push(block)
-    return np.zeros(block.count, np.float32)
+            voice, released = self._long_frames.finish()
+            values |= {f"{i}:voice": rows for i, rows in enumerate(voice)}
+        return values, released, (self.short.count(self._samples), self.long.count(self._samples))
 
 
 def _fronts(sets: "Sequence[_SetPlan]") -> list[_Front]:
