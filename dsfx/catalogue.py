@@ -10,7 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["DESCRIPTORS", "FUNCTIONALS", "REFERENCES", "Descriptor", "Functional", "Parameter", "functional"]
+__all__ = [
+    "DESCRIPTORS",
+    "FUNCTIONALS",
+    "NUMBERED",
+    "REFERENCES",
+    "Descriptor",
+    "Functional",
+    "Parameter",
+    "contour_unit",
+    "functional",
+    "functional_unit",
+]
 
 REFERENCES = {
     "eyben2016": "Eyben et al. (2016), The Geneva Minimalistic Acoustic Parameter Set (GeMAPS) for voice research and "
@@ -675,3 +686,25 @@ def _share(percent: str) -> float:
 
 def _percent_text(share: float) -> str:
     return f"{100 * share:g} %"
+
+
+def contour_unit(kind: str, is_delta: bool) -> str:
+    """Unit of a contour of this kind of descriptor."""
+    unit = DESCRIPTORS[kind].unit
+    return f"{unit} per frame" if is_delta else unit
+
+
+def functional_unit(name: str, unit: str, parameters: Mapping[str, Mapping[str, Any]]) -> str:
+    """Unit of a functional of a contour in `unit`."""
+    found = functional(name)
+    own = found.unit if found else "1"
+    if own == "same":
+        return unit
+    if own == "same^2":
+        return "1" if unit == "1" else f"({unit})^2"
+    if own == "same / s":
+        return "1/s" if unit == "1" else f"{unit} / s"
+    if own.startswith("slope"):
+        per = "frame" if parameters["regression"]["slope_per"] == "frame" else "s"
+        return f"1/{per}{own[5:]}"
+    return own

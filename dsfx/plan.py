@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .catalogue import functional
+from .catalogue import contour_unit, functional_unit
 from .errors import ConfigError
 from .functionals.contours import Contours
 from .functionals.ends import Ends, Stage, ends
@@ -23,7 +23,7 @@ from .lld.fft import LANES
 from .lld.framing import Compat, Framing, prepare_samples
 from .lld.long import FormantFeed, LongFrames, Tracker
 from .lld.short import ShortFrames
-from .setfile import Column, ContourGroup, FunctionalGroup, SetFile
+from .setfile import ContourGroup, FunctionalGroup, SetFile
 
 __all__ = ["LEVELS", "Level", "Plan", "Rows", "Stream"]
 
@@ -390,7 +390,7 @@ class _SetPlan:
             )
         is_delta = self.level == "lld-delta"
         names = [name for group in self.groups for name in group.names(is_delta)]
-        return names, [column_unit(column, is_delta) for group in self.groups for column in group.columns]
+        return names, [contour_unit(column.source.kind, is_delta) for group in self.groups for column in group.columns]
 
     def _stages(self) -> tuple[Stage, ...]:
         tables, windows, deltas, summaries = [], [], [], []
@@ -562,7 +562,7 @@ class _SummaryPlan:
             for name, _ in group.contours
         ]
         self.units = [
-            functional_unit(column_unit(column, is_delta), name, parameters)
+            functional_unit(name, contour_unit(column.source.kind, is_delta), parameters)
             for column, is_delta in self.columns
             for name in group.compute
         ]
@@ -575,28 +575,6 @@ class _SummaryPlan:
                 parts.append(x[:frames] if pick is None else x[:frames, pick])
         x = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
         return self.summary(Contours(x, self.group.nonzero)).ravel()
-
-
-def column_unit(column: Column, is_delta: bool) -> str:
-    """Unit of a contour."""
-    unit = column.source.descriptor.unit
-    return f"{unit} per frame" if is_delta else unit
-
-
-def functional_unit(unit: str, name: str, parameters: dict[str, dict[str, Any]]) -> str:
-    """Unit of a functional of a contour in `unit`."""
-    found = functional(name)
-    own = found.unit if found else "1"
-    if own == "same":
-        return unit
-    if own == "same^2":
-        return "1" if unit == "1" else f"({unit})^2"
-    if own == "same / s":
-        return "1/s" if unit == "1" else f"{unit} / s"
-    if own.startswith("slope"):
-        per = "1/frame" if parameters["regression"]["slope_per"] == "frame" else "1/s"
-        return per + own[5:]
-    return own
 
 
 # ------------------------------------------------------------------------------------------------------- frame levels
