@@ -455,7 +455,11 @@ class _GroupPlan:
         self.tracker: int | None = None
         self.pieces: list[tuple[str, slice, slice]] = []
         self.key: tuple[Any, ...] = ()
-        self.gates = [(c.gate, i) for i, c in enumerate(group.columns) if c.gate]
+        self.gates = tuple(
+            (gate, np.array(columns))
+            for gate in ("voiced", "unvoiced")
+            if (columns := [i for i, column in enumerate(group.columns) if column.gate == gate])
+        )
 
     def connect(self, front: _Front, tracker: int | None) -> None:
         """Learn where in the shared descriptors the columns stand."""
@@ -492,7 +496,7 @@ class _GroupPlan:
             front.long,
             front.hop,
             tuple((name, source.start, source.stop) for name, source, _ in self.pieces),
-            tuple(self.gates),
+            tuple((gate, *columns) for gate, columns in self.gates),
             group.joined,
             group.smoothing,
             group.delta,
@@ -509,8 +513,12 @@ class _GroupPlan:
             out[: len(rows), target] = rows
         if self.gates:
             voiced = values[self.voice][:, self.voiced_at] > 0
-            for gate, i in self.gates:
-                out[voiced if gate == "unvoiced" else ~voiced, i] = 0
+            for gate, columns in self.gates:
+                closed = voiced if gate == "unvoiced" else ~voiced
+                if len(columns) == out.shape[1]:
+                    out[closed] = 0
+                else:
+                    out[np.ix_(closed, columns)] = 0
         return out
 
     def whole(self, found: _Found, end: Ends, memory: dict[Any, Any]) -> tuple[F32, F32 | None]:
