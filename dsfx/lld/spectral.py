@@ -393,14 +393,14 @@ def _alpha_ratio(
     for k in range(split, stop):
         for i in range(LANES):
             upper[i] += power[k, i]
-    least = math.log(floor)
+    least = np.float32(math.log(floor))
     for i in range(LANES):
         if lower[i] == 0:
             level = np.float32(0)
         elif upper[i] > floor:
-            level = math.log(upper[i] / lower[i])
+            level = np.float32(math.log(upper[i] / lower[i]))
         else:  # so also where the axis ends below `split`
-            level = least - math.log(lower[i])
+            level = least - np.float32(math.log(lower[i]))
         result[i] = per_decade * np.float64(level)
 
 
