@@ -1,7 +1,7 @@
 """Mel bands and what is made of them: auditory spectrum, RASTA-filtered auditory spectrum, cepstrum.
 
-Specification, part 01 sections 7 to 9 and part 04 sections 2 to 4. Arrays of a block are ``(bands, 64)``: one column per
-frame. Sums are in single precision in the order of the bands, logarithms and exponentials those of the C library.
+Specification, part 01 sections 7 to 9 and part 04 sections 2 to 4. Arrays of a block are ``(bands, 64)``: one column
+per frame. Sums are in single precision in the order of the bands, logarithms and exponentials those of the C library.
 """
 
 import math
@@ -16,7 +16,7 @@ from ..errors import AudioError, ConfigError
 from .fft import LANES
 from .framing import Framing, round_half_away
 
-__all__ = ["MelBank", "Rasta", "auditory_spectrum", "band_mean", "mel_bank", "mel_bands", "mfcc"]
+__all__ = ["MelBank", "Rasta", "auditory_spectrum", "band_mean", "mel_bands", "mel_bank", "mfcc"]
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -99,8 +99,8 @@ def mel_bank(framing: Framing, *, bands: int = 26, low: float = 20.0, high: floa
     first, last = round_half_away(low / resolution) + 1, round_half_away(high / resolution) - 1
     if low >= high or last < first or framing.bins < bands:
         raise AudioError(
-            f"{bands} bands from {low:g} to {high:g} Hz do not fit {framing.bins} bins at {framing.sampling_rate:g} Hz: "
-            "resample, or use fewer bands"
+            f"{bands} bands from {low:g} to {high:g} Hz do not fit the {framing.bins} bins of a spectrum at "
+            f"{framing.sampling_rate:g} Hz: resample, or use fewer bands"
         )
     bottom, top = _mel(low), _mel(high)
     distance = np.float32((top - bottom) / np.float32(bands + 1))
@@ -210,7 +210,7 @@ def mfcc(mel: F32, *, first: int = 1, last: int = 14, lifter: float = 22.0, floo
     ----------
     Specification, part 01 section 9, part 04 section 4.
     """
-    cosines, scale = _cepstrum_tables(len(mel), first, last, lifter)
+    cosines, scale = cepstrum_tables(len(mel), first, last, lifter)
     logs = np.empty_like(mel)
     coefficients = np.empty((last - first + 1, LANES), np.float32)
     _mfcc(mel, np.float32(floor), cosines, scale, logs, coefficients)
@@ -218,7 +218,7 @@ def mfcc(mel: F32, *, first: int = 1, last: int = 14, lifter: float = 22.0, floo
 
 
 @lru_cache(maxsize=32)
-def _cepstrum_tables(bands: int, first: int, last: int, lifter: float) -> tuple[F32, F32]:
+def cepstrum_tables(bands: int, first: int, last: int, lifter: float) -> tuple[F32, F32]:
     if not 0 <= first <= last < bands:
         raise ConfigError(f"cepstral coefficients {first} to {last} wanted, expected a range within 0 to {bands - 1}")
     indices = range(first, last + 1)

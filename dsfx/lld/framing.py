@@ -68,17 +68,17 @@ def prepare_samples(signal: ArrayLike, *, compat: Compat = None) -> NDArray[np.f
         raise AudioError(
             f"signal has type {values.dtype}, expected floating point in [-1, 1): divide 16-bit integers by 32768"
         )
-    with np.errstate(over="ignore"):  # a float64 beyond the single-precision range is inf and is dealt with below
+    with np.errstate(over="ignore"):  # a float64 beyond the single-precision range becomes inf: clipped, or 0
         scaled = values.astype(np.float32) * np.float32(32768)
-    finite = np.isfinite(scaled)
     if compat is None:
+        finite = np.isfinite(values)
         if not finite.all():
             where = int(np.argmin(finite))
             raise AudioError(f"sample {where} is {values[where]}, expected finite values in [-1, 1)")
         np.clip(scaled, np.float32(-32768), np.float32(32767), out=scaled)
     else:
         # Beyond the 32-bit range the conversion gives -2**31, whose lower 16 bits are 0.
-        inside = finite & (np.abs(scaled, where=finite, out=np.zeros_like(scaled)) < np.float32(2**31))
+        inside = np.abs(scaled) < np.float32(2**31)
         scaled = np.where(inside, scaled, np.float32(0)).astype(np.int32).astype(np.int16).astype(np.float32)
     scaled /= np.float32(32767)
     return scaled
@@ -165,7 +165,7 @@ class Framing:
 
     @property
     def resolution(self) -> float:
-        return self.length / (self.frame * self.nfft)
+        return 1 / (self.frame * (self.nfft / self.length))  # in this order: the last bit decides what is on an edge
 
     @cached_property
     def frequencies(self) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
-"""All descriptors of short frames in one pass, for a signal that arrives in pieces."""
+"""All descriptors of short frames in one pass, for a signal that comes in pieces."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,19 +32,14 @@ SUMS = {
     "pcm_fftMag_spectralSlope",
     "pcm_fftMag_psySharpness",
 }
-OTHERS = {
-    "pcm_RMSenergy",
-    "meanSquareEnergy",
-    "pcm_fftMag_spectralFlux",
-    "pcm_fftMag_spectralHarmonicity",
-    "alphaRatio",
-    "hammarbergIndex",
-    "spectralFlux",
-}
+ENERGY = {"pcm_RMSenergy", "meanSquareEnergy"}
+FLUX = {"pcm_fftMag_spectralFlux", "spectralFlux"}
+OTHERS = ENERGY | FLUX | {"pcm_fftMag_spectralHarmonicity", "alphaRatio", "hammarbergIndex"}
+PATTERNS = {"pcm_fftMag_fbandLOW-HIGH", "pcm_fftMag_spectralRollOffPERCENT", "slopeLOW-HIGH"}
 
 
 class ShortFrames:
-    """Raw descriptors of short frames, computed from one transform per frame.
+    """Raw descriptors of short frames of a signal that comes in pieces, from one transform per frame.
 
     Parameters
     ----------
@@ -61,15 +56,27 @@ class ShortFrames:
         Nominal durations in seconds.
     bands, mel_low, mel_high
         Number and range in Hz of the mel bands.
-    mfcc_first, mfcc_last, mfcc_lifter
-        Cepstral coefficients and their lifter.
+    loudness_floor, compression
+        Smallest band power that counts, and exponent of the auditory spectra.
+    rasta_low, rasta_high
+        Cut-off frequencies in Hz of the temporal filter.
+    mfcc_first, mfcc_last, mfcc_lifter, mfcc_floor
+        Cepstral coefficients, their lifter, and the smallest band power that counts.
     alpha_edges, hammarberg_edges : (float, float)
         Middle and upper edge in Hz.
     flux_high : float
         Upper edge of ``spectralFlux`` in Hz.
-    also : mapping of str to function
-        Further descriptors: each function receives the `SpectrumBlock` and returns rows, shape (count,) or
-        (count, width). Blocks arrive in order.
+    entropy_floor : float
+        Smallest power of a bin that counts.
+    on_block : function, optional
+        Called with every `SpectrumBlock`, complex spectrum included, in order; each but the last has 64 frames. So
+        others (formants) need not transform the same frames again.
+
+    Attributes
+    ----------
+    framing : Framing
+    widths : dict of str to int
+        Columns of each wanted descriptor.
 
     Raises
     ------
@@ -77,6 +84,11 @@ class ShortFrames:
         An unknown descriptor or an impossible parameter.
     AudioError
         The sampling rate is too low.
+
+    Notes
+    -----
+    Frames are processed in blocks of 64, so rows come up to 63 frames late, but they do not depend on how the signal
+    was cut into pieces, and memory does not grow with its length.
 
     References
     ----------
@@ -93,83 +105,105 @@ class ShortFrames:
         bands: int = 26,
         mel_low: float = 20.0,
         mel_high: float = 8000.0,
+        loudness_floor: float = auditory.FLOOR,
+        compression: float = auditory.COMPRESSION,
+        rasta_low: float = 1.0,
+        rasta_high: float = 29.0,
         mfcc_first: int = 1,
         mfcc_last: int = 14,
         mfcc_lifter: float = 22.0,
+        mfcc_floor: float = 1.0,
         alpha_edges: tuple[float, float] = (1000.0, 5000.0),
         hammarberg_edges: tuple[float, float] = (2000.0, 5000.0),
         flux_high: float = 5000.0,
-        also: Mapping[str, Callable[[SpectrumBlock], NDArray[Any]]] | None = None,
+        entropy_floor: float = 1e-7,
+        on_block: Callable[[SpectrumBlock], object] | None = None,
     ) -> None:
         self.framing = framing = Framing(sampling_rate, frame, hop)
         self._want = want
-        self._also = dict(also or {})
+        self._on_block = on_block
         self._bands = sorted((float(m[1]), float(m[2]), name) for name in want if (m := FBAND.fullmatch(name)))
         self._slopes = sorted((float(m[1]), float(m[2]), name) for name in want if (m := SLOPE.fullmatch(name)))
         self._points = sorted((float(m[1]) / 100, name) for name in want if (m := ROLL_OFF.fullmatch(name)))
         known = MEL | SUMS | OTHERS
         unknown = want - known - {entry[-1] for entry in (*self._bands, *self._slopes, *self._points)}
         if unknown:
-            raise ConfigError(f"unknown descriptor {sorted(unknown)[0]!r}, expected one of {', '.join(sorted(known))}")
-
-        self.widths: dict[str, int] = {name: 1 for name in sorted(want)}
-        if "audSpec_Rfilt" in want:
-            self.widths["audSpec_Rfilt"] = bands
+            names = ", ".join(sorted(known | PATTERNS))
+            raise ConfigError(f"no short-frame descriptor {sorted(unknown)[0]!r}, expected one of {names}")
+        if not flux_high > 0:
+            raise ConfigError(f"flux_high is {flux_high} Hz, expected a frequency above 0")
+        # The tables are kept: asking for them here reports an impossible parameter before any audio is read.
+        for low, high, _ in (*self._bands, *self._slopes):
+            spectral.band_terms(framing, low, high)
+        for edges in (alpha_edges, hammarberg_edges):
+            spectral.level_bins(framing, *edges)
+        spectral.roll_off_shares(tuple(point for point, _ in self._points))
         if "mfcc" in want:
-            self.widths["mfcc"] = mfcc_last - mfcc_first + 1
-        self._columns: dict[str, slice] = {}
-        total = 0
-        for name, width in self.widths.items():
-            self._columns[name] = slice(total, total + width)
-            total += width
-        self._width = total
+            auditory.cepstrum_tables(bands, mfcc_first, mfcc_last, mfcc_lifter)
 
-        self._needs_sums = bool(want & SUMS or self._points)
-        needs_power = bool(want - {"pcm_RMSenergy", "meanSquareEnergy", "pcm_fftMag_spectralFlux", "spectralFlux"})
-        self._needs_previous = bool(want & {"pcm_fftMag_spectralFlux", "spectralFlux"})
-        self._spectra = FrameSpectra(framing, hamming_window(framing.length), power=needs_power)
+        self.widths = {
+            name: {"audSpec_Rfilt": bands, "mfcc": mfcc_last - mfcc_first + 1}.get(name, 1) for name in sorted(want)
+        }
+        stops = np.cumsum([0, *self.widths.values()])
+        self._columns = {name: slice(stops[i], stops[i + 1]) for i, name in enumerate(self.widths)}
+        self._width = int(stops[-1])
+
+        self._spectra = FrameSpectra(
+            framing,
+            hamming_window(framing.length),
+            transform=on_block is not None or bool(want - ENERGY),
+            power=on_block is not None or bool(want - ENERGY - FLUX),
+            complex_spectrum=on_block is not None,
+        )
         self._bank = auditory.mel_bank(framing, bands=bands, low=mel_low, high=mel_high) if want & MEL else None
-        self._rasta = auditory.Rasta(self._bank, hop=hop) if self._bank is not None and want & RASTA else None
-        self._mfcc = {"first": mfcc_first, "last": mfcc_last, "lifter": mfcc_lifter}
+        self._loudness = {"floor": loudness_floor, "compression": compression}
+        self._rasta = None
+        if self._bank is not None and want & RASTA:
+            self._rasta = auditory.Rasta(self._bank, hop=hop, low=rasta_low, high=rasta_high, **self._loudness)
+        self._mfcc = partial(auditory.mfcc, first=mfcc_first, last=mfcc_last, lifter=mfcc_lifter, floor=mfcc_floor)
         self._alpha = dict(zip(("middle", "high"), alpha_edges, strict=True))
         self._hammarberg = dict(zip(("middle", "high"), hammarberg_edges, strict=True))
         self._flux_last = int(np.searchsorted(framing.frequencies, flux_high, side="left")) - 1
+        self._entropy_floor = entropy_floor
 
         self._buffer = FrameBuffer(framing)
         self._previous: F32 | None = None
 
     def push(self, samples: F32) -> dict[str, F32]:
-        """Rows of the frames completed by these samples.
+        """Take the next samples; return the rows that are complete.
 
         Parameters
         ----------
         samples : ndarray of float32, shape (samples,)
-            Made by `prepare_samples`. However a signal is cut into pieces, the rows are the same.
+            As `prepare_samples` gives them.
 
         Returns
         -------
-        dict of str to ndarray of float32, shape (new frames, width)
-            One entry for each wanted descriptor.
+        dict of str to ndarray of float32, shape (frames, width)
+            One entry for each wanted descriptor; 64 frames or none at a time.
         """
         frames = self._buffer.push(samples)
+        return self._rows(frames - frames % LANES)
+
+    def finish(self) -> dict[str, F32]:
+        """The signal is over; return the remaining rows."""
+        return self._rows(self.framing.count(len(self._buffer.samples)))
+
+    def _rows(self, frames: int) -> dict[str, F32]:
         blocks = -(-frames // LANES)
         lanes = np.empty((blocks, self._width, LANES), np.float32)
-        further: dict[str, list[NDArray[Any]]] = {name: [] for name in self._also}
         for b in range(blocks):
             first = b * LANES
             block = self._spectra(self._buffer.samples, first, min(LANES, frames - first))
             for name, value in self._descriptors(block).items():
                 lanes[b, self._columns[name]] = value
-            for name, function in self._also.items():
-                further[name].append(function(block))
-            if self._needs_previous:
+            if self._on_block is not None:
+                self._on_block(block)
+            if self._want & FLUX:
                 self._previous = block.magnitude[:, block.count - 1].copy()
         self._buffer.drop(frames)
         rows = lanes.transpose(0, 2, 1).reshape(blocks * LANES, self._width)[:frames]
-        result = {name: rows[:, columns] for name, columns in self._columns.items()}
-        for name, parts in further.items():
-            result[name] = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-        return result
+        return {name: rows[:, columns] for name, columns in self._columns.items()}
 
     def _descriptors(self, block: SpectrumBlock) -> dict[str, F32]:
         want, framing, power = self._want, self.framing, block.power
@@ -182,7 +216,7 @@ class ShortFrames:
             self._auditory(block, self._bank, result)
         for low, high, name in self._bands:
             result[name] = spectral.band_energy(power, framing=framing, low=low, high=high)
-        if self._needs_sums:
+        if want & SUMS or self._points:
             self._relative(power, result)
         if "pcm_fftMag_spectralFlux" in want:
             result["pcm_fftMag_spectralFlux"] = spectral.flux(
@@ -204,7 +238,7 @@ class ShortFrames:
         want = self._want
         mel = auditory.mel_bands(block.power, bank=bank)
         if want & {"audspec_lengthL1norm", "loudness"}:
-            mean = auditory.band_mean(auditory.auditory_spectrum(mel, bank=bank))
+            mean = auditory.band_mean(auditory.auditory_spectrum(mel, bank=bank, **self._loudness))
             result |= {name: mean for name in ("audspec_lengthL1norm", "loudness") if name in want}
         if self._rasta is not None:
             filtered = self._rasta(mel, block.count)
@@ -213,7 +247,7 @@ class ShortFrames:
             if "audspecRasta_lengthL1norm" in want:
                 result["audspecRasta_lengthL1norm"] = auditory.band_mean(filtered)
         if "mfcc" in want:
-            result["mfcc"] = auditory.mfcc(mel, **self._mfcc)  # type: ignore[arg-type]
+            result["mfcc"] = self._mfcc(mel)
 
     def _relative(self, power: F32, result: dict[str, F32]) -> None:
         want, framing = self._want, self.framing
@@ -224,7 +258,7 @@ class ShortFrames:
         if "pcm_fftMag_spectralCentroid" in want:
             result["pcm_fftMag_spectralCentroid"] = spectral.centroid(sums)
         if "pcm_fftMag_spectralEntropy" in want:
-            result["pcm_fftMag_spectralEntropy"] = spectral.entropy(power, sums)
+            result["pcm_fftMag_spectralEntropy"] = spectral.entropy(power, sums, floor=self._entropy_floor)
         if want & set(MOMENTS):
             values = spectral.moments(power, sums, framing=framing)
             result |= {name: values[i] for i, name in enumerate(MOMENTS) if name in want}

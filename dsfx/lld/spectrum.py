@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from .fft import LANES, plan, real_spectrum
+from .fft import LANES, lane_array, plan, real_magnitude, real_spectrum
 from .framing import Framing
 
 __all__ = ["FrameSpectra", "SpectrumBlock", "frames_transformed"]
@@ -35,9 +35,9 @@ class SpectrumBlock:
     energy : ndarray of float64, shape (64,)
         Sum of squares (each rounded to single precision) of the frame's samples, before or after the window as chosen.
     re, im : ndarray of float32, shape (bins, 64)
-        Spectrum with positive exponent.
+        Spectrum with positive exponent; empty unless asked for.
     magnitude, power : ndarray of float32, shape (bins, 64)
-        `power` is the rounded square of the rounded magnitude; undefined unless asked for.
+        `power` is the rounded square of the rounded magnitude; empty unless asked for.
     """
 
     count: int
@@ -57,30 +57,46 @@ class FrameSpectra:
     window : ndarray of float32, shape (framing.length,)
     windowed_energy : bool
         Whether the energy is taken after the window.
-    power : bool
-        Whether `SpectrumBlock.power` is filled.
+    transform : bool
+        False for the energy alone.
+    power, complex_spectrum : bool
+        Whether `SpectrumBlock.power` and whether `re` and `im` are filled. Without them it is faster.
 
     References
     ----------
     Specification, part 01 sections 3 to 5 and part 04 section 1.
     """
 
-    def __init__(self, framing: Framing, window: F32, *, windowed_energy: bool = False, power: bool = True) -> None:
+    def __init__(
+        self,
+        framing: Framing,
+        window: F32,
+        *,
+        windowed_energy: bool = False,
+        transform: bool = True,
+        power: bool = True,
+        complex_spectrum: bool = True,
+    ) -> None:
         if window.shape != (framing.length,):
             raise ConfigError(f"window has shape {window.shape}, expected ({framing.length},) as the frame")
         self.framing = framing
-        self._window = np.ascontiguousarray(window, dtype=np.float32)
+        self._window = np.array(window, dtype=np.float32)  # writable: the kernels are compiled for one type of array
         self._windowed_energy = windowed_energy
+        self._transform = transform
         self._power = power
+        self._complex_spectrum = complex_spectrum
         self._plan = plan(framing.nfft)
         # Kept between blocks: fresh arrays of this size cost more in page faults than the transform.
         self._hops = np.zeros(
             (min(framing.step, framing.length), LANES + (framing.length - 1) // framing.step), np.float32
         )
-        self._even = np.zeros((framing.nfft // 2, LANES), np.float32)
-        self._odd = np.zeros((framing.nfft // 2, LANES), np.float32)
+        self._even = lane_array(framing.nfft // 2)
+        self._odd = lane_array(framing.nfft // 2)
         self._energy = np.zeros(LANES)
-        self._spectra = tuple(np.zeros((framing.bins, LANES), np.float32) for _ in range(4))
+        self._magnitude = lane_array(framing.bins)
+        self._square = lane_array(framing.bins if power else 0)
+        self._re = lane_array(framing.bins if complex_spectrum else 0)
+        self._im = lane_array(framing.bins if complex_spectrum else 0)
 
     def __call__(self, samples: F32, first: int, count: int) -> SpectrumBlock:
         """Spectra of `count` frames of `samples` from frame `first` on.
@@ -98,7 +114,6 @@ class FrameSpectra:
                 f"frames {first} to {first + count - 1} wanted, expected at most {LANES} of the "
                 f"{framing.count(len(samples))} complete ones"
             )
-        re, im, magnitude, power = self._spectra
         _cut(
             samples[first * framing.step :],
             framing.step,
@@ -110,12 +125,17 @@ class FrameSpectra:
             self._odd,
             self._energy,
         )
-        real_spectrum(self._even, self._odd, self._plan, re, im)
-        _magnitude(re, im, magnitude)
+        if not self._transform:
+            return SpectrumBlock(count, self._energy, self._re, self._im, self._magnitude, self._square)
+        if self._complex_spectrum:
+            real_spectrum(self._even, self._odd, self._plan, self._re, self._im)
+            _magnitude(self._re, self._im, self._magnitude)
+        else:
+            real_magnitude(self._even, self._odd, self._plan, self._magnitude)
         if self._power:
-            _square(magnitude, power)
+            _square(self._magnitude, self._square)
         frames_transformed[framing.nfft] += count
-        return SpectrumBlock(count, self._energy, re, im, magnitude, power)
+        return SpectrumBlock(count, self._energy, self._re, self._im, self._magnitude, self._square)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -136,8 +156,7 @@ def _cut(
     # The transform works in place, so the zeros around the frame must be written again.
     for p in range(2 * half):
         if p < pad or p >= pad + length:
-            for i in range(LANES):
-                (odd if p & 1 else even)[p >> 1, i] = np.float32(0)
+            (odd if p & 1 else even)[p >> 1] = 0
     energy[:] = 0
     for p in range(pad, pad + length):
         n = p - pad
