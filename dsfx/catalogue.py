@@ -168,8 +168,8 @@ DESCRIPTORS: dict[str, Descriptor] = {
     "bands_rasta": Descriptor(
         "short",
         "a.u. (auditory)",
-        f"auditory spectrum, band {{label}} (counted from 0) of {_MEL}: log energy filtered over time by the RASTA band-pass, "
-        "weighted with an equal-loudness curve and compressed by the power 0.33",
+        f"auditory spectrum, band {{label}} (counted from 0) of {_MEL}: log energy filtered over time by the RASTA "
+        "band-pass, weighted with an equal-loudness curve and compressed by the power 0.33",
         lambda p: [f"audSpec_Rfilt[{b}]" for b in range(p["bands"])],
         labels=lambda p: [str(b) for b in range(p["bands"])],
         parameters={"bands": Parameter(26, lambda v: v == 26, "26, the bands of the mel filter bank")},
@@ -305,7 +305,9 @@ DESCRIPTORS: dict[str, Descriptor] = {
         "alpha ratio: level of the power spectrum from {edges[0]:g} to {edges[1]:g} Hz over that below {edges[0]:g} Hz",
         _one("alphaRatio"),
         parameters={"edges": Parameter([1000.0, 5000.0], _band, EDGES)},
-        traps=("high over low: more energy in the high frequencies gives a larger value, contrary to some definitions",),
+        traps=(
+            "high over low: more energy in the high frequencies gives a larger value, contrary to some definitions",
+        ),
         reference="eyben2016",
         section="part 01 section 11.2",
     ),
@@ -372,8 +374,8 @@ DESCRIPTORS: dict[str, Descriptor] = {
     "f0": Descriptor(
         "pitch",
         "Hz",
-        "fundamental frequency: sub-harmonic summation on a {long:g} ms Gauss-windowed spectrum, smoothest path (Viterbi) "
-        "through the candidates; 0 where unvoiced",
+        "fundamental frequency: sub-harmonic summation on a {long:g} ms Gauss-windowed spectrum, smoothest path "
+        "(Viterbi) through the candidates; 0 where unvoiced",
         _one("F0final"),
         traps=(_GATED,),
         reference="hermes1988",
@@ -382,8 +384,8 @@ DESCRIPTORS: dict[str, Descriptor] = {
     "f0_semitones": Descriptor(
         "pitch",
         "semitone re 27.5 Hz",
-        "fundamental frequency in semitones above 27.5 Hz: sub-harmonic summation on a {long:g} ms Gauss-windowed spectrum, "
-        "smoothest path (Viterbi) through the candidates; 0 where unvoiced",
+        "fundamental frequency in semitones above 27.5 Hz: sub-harmonic summation on a {long:g} ms Gauss-windowed "
+        "spectrum, smoothest path (Viterbi) through the candidates; 0 where unvoiced",
         _one("F0semitoneFrom27.5Hz"),
         traps=(_GATED,),
         reference="hermes1988",
@@ -491,8 +493,8 @@ DESCRIPTORS: dict[str, Descriptor] = {
         traps=(
             "-201 where unvoiced, which is not zero: means over non-zero frames mostly measure the share of unvoiced "
             "frames",
-            "exactly 0 where that partial is the fundamental itself (F1: about every eighth voiced frame) or where none "
-            "lies near; such a frame then counts as missing",
+            "exactly 0 where that partial is the fundamental itself (F1: about every eighth voiced frame) or where "
+            "none lies near; such a frame then counts as missing",
         ),
         reference="eyben2016",
         section="part 02 section 12.4",
@@ -686,7 +688,7 @@ def functional(name: str) -> Functional | None:
 
 
 def _share(percent: str) -> float:
-    """"20.0" as the double nearest to 0.2, which 20.0 / 100 is as well."""
+    """ "20.0" as the double nearest to 0.2, which 20.0 / 100 is as well."""
     return float(percent) / 100
 
 

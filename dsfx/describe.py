@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from .catalogue import REFERENCES, contour_unit, functional, functional_unit
 from .errors import ConfigError
@@ -251,15 +252,15 @@ def _front_end(spec: SetFile, source: str) -> dict[str, str]:
     return words
 
 
-def _block_words(name: str, block: dict[str, object]) -> dict[str, str]:
+def _block_words(name: str, block: dict[str, Any]) -> dict[str, str]:
     if name == "regression":
         return {"slopes": f"per {block['slope_per']}"}
     if name == "lp":
         return {"linear prediction": f"order {block['order']}, no window, no mean removed, single precision"}
     if name == "peaks":
-        return {"peaks": f"stand out by {100 * float(str(block['threshold'])):g} % of the contour's range"}
+        return {"peaks": f"stand out by {100 * block['threshold']:g} % of the contour's range"}
     if block["by"] == "levels":
-        low, high = block["levels"]  # type: ignore[misc]
+        low, high = block["levels"]
         how = f"between crossings of {100 * low:g} % and {100 * high:g} % of the range"
     else:
         kind = "zero" if block["by"] == "zero runs" else "non-zero"

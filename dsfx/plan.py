@@ -284,7 +284,7 @@ def _fronts(sets: "Sequence[_SetPlan]") -> list[_Front]:
     shared: dict[Any, list[_SetPlan]] = {}
     for entry in sets:
         shared.setdefault(entry.frames, []).append(entry)
-    fronts = []
+    fronts: list[_Front] = []
     for (short, long, hop), members in shared.items():
         want: set[str] = set()
         options: dict[str, Any] = {}

@@ -396,10 +396,12 @@ class _Reader:
         table = self.top.table("f0")
         low, high = table.value(
             "range",
-            lambda v: isinstance(v, list)
-            and len(v) == 2
-            and all(isinstance(e, (int, float)) and not isinstance(e, bool) for e in v)
-            and 25 <= v[0] < v[1] <= 10000,
+            lambda v: (
+                isinstance(v, list)
+                and len(v) == 2
+                and all(isinstance(e, (int, float)) and not isinstance(e, bool) for e in v)
+                and 25 <= v[0] < v[1] <= 10000
+            ),
             "two frequencies [lowest, highest] from 25 to 10000 Hz, rising",
         )
         lag = table.whole("lag", 2, 1000)
@@ -509,7 +511,9 @@ class _Reader:
         nonzero = table.choice("frames", ("all", "nonzero")) == "nonzero"
         suffix = table.text("suffix", "")
         compute = table.items("compute")
-        blocks = {key: self._block(table, key) for key in ("segments", "peaks", "lp", "regression") if key in table.data}
+        blocks: dict[str, dict[str, Any]] = {
+            key: self._block(table, key) for key in ("segments", "peaks", "lp", "regression") if key in table.data
+        }
         table.asked |= {"segments", "peaks", "lp", "regression"}
         for i, name in enumerate(compute):
             self._check_functional(table, i, name, compute, blocks)
@@ -541,10 +545,12 @@ class _Reader:
             if block["by"] == "levels":
                 levels = table.value(
                     "levels",
-                    lambda v: isinstance(v, list)
-                    and len(v) == 2
-                    and all(isinstance(e, (int, float)) and not isinstance(e, bool) for e in v)
-                    and 0 <= v[0] < v[1] <= 1,
+                    lambda v: (
+                        isinstance(v, list)
+                        and len(v) == 2
+                        and all(isinstance(e, (int, float)) and not isinstance(e, bool) for e in v)
+                        and 0 <= v[0] < v[1] <= 1
+                    ),
                     "two shares of the range [lower, upper] from 0 to 1, rising",
                 )
                 block["levels"] = (float(levels[0]), float(levels[1]))
@@ -573,7 +579,9 @@ class _Reader:
             if need not in blocks:
                 raise table.refuse(f"{name!r} needs parameters, expected {_EXAMPLES[need]}", "compute", i)
         if name.startswith("lpc") and found.value >= blocks["lp"]["order"]:
-            raise table.refuse(f"{name!r} is beyond the order {blocks['lp']['order']} of lp, counted from 0", "compute", i)
+            raise table.refuse(
+                f"{name!r} is beyond the order {blocks['lp']['order']} of lp, counted from 0", "compute", i
+            )
         if name.startswith("pctlrange") and found.pair[1] >= len(percentile_shares(compute)):
             raise table.refuse(
                 f"{name!r} needs percentile {found.pair[1]} of this group (counted from 0), which has "

@@ -6,7 +6,7 @@ from subprocess import run
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import dsfx
@@ -207,8 +207,8 @@ def test_nothing_is_computed_for_nobody(tmp_path):
 def test_sets_that_cannot_share(tmp_path):
     text = (
         'name = "NAME"\n[frames]\nshort = 0.02\nlong = 0.06\nhop = 0.01\n[descriptors]\n'
-        'flux = { kind = "flux_below", high = HIGH }\n[[contours]]\nname = "a"\ncolumns = ["flux"]\nsmoothing = "none"\n'
-        '[lld]\ncontours = ["a"]\n'
+        'flux = { kind = "flux_below", high = HIGH }\n[[contours]]\nname = "a"\ncolumns = ["flux"]\n'
+        'smoothing = "none"\n[lld]\ncontours = ["a"]\n'
     )
     sets = []
     for name, high in (("one", "4000"), ("two", "5000")):

@@ -1,6 +1,7 @@
 """Sets as data: names, hashes, and refusals that point at the line."""
 
 import csv
+import re
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -132,7 +133,7 @@ def test_refusals_name_the_line(variant, old, new, complaint):
     message = str(error.value)
     assert complaint in message
     assert "\n" not in message
-    number = int(message.split(" line ")[1].split(":")[0])
+    number = int(re.search(r" line (\d+):", message)[1])
     changed = text_of("eGeMAPSv02").split(old)[0].count("\n") + 1
     # The line itself, or that of the table it belongs to when a key is missing.
     assert abs(number - changed) <= 8 or "missing" in message or "range" in message, (number, changed, message)
@@ -151,7 +152,7 @@ def test_refusals_name_the_line(variant, old, new, complaint):
 def test_broken_files(tmp_path, text, complaint):
     path = tmp_path / "broken.toml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match="broken.toml"):
+    with pytest.raises(ConfigError, match=r"broken\.toml"):
         read_set(str(path))
     with pytest.raises(ConfigError) as error:
         read_set(str(path))

@@ -1,12 +1,12 @@
 """The reference, run live, next to ours: signals, clips, and what counts as equal.
 
-No value of the reference is stored anywhere. What is kept is the table of columns for which less than identity is asked.
+No value of the reference is stored anywhere. What is kept is a table of the columns for which less than identity is asked.
 """
 
 import re
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def read(path: Path) -> tuple[F32, int]:
 # ---------------------------------------------------------------------------------------------------------- comparison
 
 
-@lru_cache(maxsize=None)
+@cache
 def reference(name: str, level: Level) -> Any:
     import opensmile
 
@@ -130,7 +130,7 @@ def reference(name: str, level: Level) -> Any:
         return opensmile.Smile(getattr(opensmile.FeatureSet, name), levels[level])
 
 
-@lru_cache(maxsize=None)
+@cache
 def ours(name: str, level: Level) -> Plan:
     return Plan([read_set(name)], level, compat="int16")
 

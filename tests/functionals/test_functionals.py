@@ -75,7 +75,8 @@ def compare(names, got, expected, label):
         want = expected[name]
         if not same(value, want):
             error = abs(float(value) - float(want))
-            assert error <= max(1.3e-7 * abs(float(want)), LOOSE.get(name, 0)) and name in (
+            assert error <= max(1.3e-7 * abs(float(want)), LOOSE.get(name, 0)), f"{label}: {name} {value} {want}"
+            assert name in (
                 "flatness", "skewness", "kurtosis", "linregc1", "linregc2", "linregerrQ", "qregc1", "qregc2", "qregc3",
                 "qregerrQ",
             ), f"{label}: {name} is {value}, expected {want}"  # fmt: skip

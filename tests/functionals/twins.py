@@ -265,7 +265,7 @@ def extrema(x, theta):
 
 def peaks(x, threshold):
     n = len(x)
-    low, high, spread, mean = basics(x)
+    _, _, spread, mean = basics(x)
     found = extrema(x, F(F(threshold) * spread))
     tops = [i for i, kind in found if kind == 1]
     lows = [i for i, kind in found if kind == -1]
