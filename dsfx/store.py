@@ -1,0 +1,394 @@
+"""The feature table on disk: shards while the work goes on, one Parquet, CSV or folder of Parquet at the end.
+
+A shard is written by a worker as an Arrow file of key columns and one fixed-size list of floats a row: cheap to write
+at any width. The final table has one column per feature and is assembled from the shards, in input order.
+"""
+
+import contextlib
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .errors import ConfigError, InputError, OutputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Column", "Key", "Manifest", "ShardWriter", "assemble", "read", "schema_of"]
+
+Matrix = npt.NDArray[np.float32]
+
+_GROUP_BYTES = 32 << 20
+"""Features held before they are written: bounds memory, and makes row groups few and large."""
+
+
+class Column(NamedTuple):
+    """One feature column."""
+
+    name: str
+    set: str
+    unit: str | None = None
+
+
+class Key(NamedTuple):
+    """What identifies a row."""
+
+    file: str
+    start: int
+    """Nanoseconds."""
+    end: int
+    """Nanoseconds."""
+    hash: str
+    """Of the segment's samples."""
+
+
+_KEYS = [
+    pa.field("file", pa.string(), nullable=False),
+    pa.field("start", pa.duration("ns"), nullable=False),
+    pa.field("end", pa.duration("ns"), nullable=False),
+    pa.field("hash", pa.string(), nullable=False),
+]
+
+
+def schema_of(columns: Sequence[Column], metadata: dict[str, str]) -> pa.Schema:
+    """Return the Arrow schema of the final table: key columns, then one float32 column per feature."""
+    fields = [
+        pa.field(c.name, pa.float32(), metadata={"set": c.set} | ({"unit": c.unit} if c.unit else {})) for c in columns
+    ]
+    return pa.schema(_KEYS + fields, metadata=metadata)
+
+
+class ShardWriter:
+    """Writes the rows of one shard to a temporary name; `commit` makes them appear under the final one.
+
+    Parameters
+    ----------
+    path : Path
+        Final name.
+    width : int
+        Number of feature columns.
+    """
+
+    def __init__(self, path: Path, width: int) -> None:
+        self.rows = 0
+        self._path = path
+        self._temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        self._schema = pa.schema([*_KEYS, pa.field("values", pa.list_(pa.float32(), width))])
+        self._file = self._temporary.open("wb")
+        self._writer = pa.ipc.new_file(self._file, self._schema)
+        self._keys: list[Key] = []
+        self._values: list[Matrix] = []
+        self._limit = max(1, _GROUP_BYTES // (4 * width + 64))
+
+    def append(self, keys: Sequence[Key], values: Matrix) -> None:
+        """Add rows: keys, and an array of shape (rows, width)."""
+        self._keys.extend(keys)
+        self._values.append(values)
+        self.rows += len(keys)
+        if len(self._keys) >= self._limit:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._keys:
+            values = np.concatenate(self._values).astype(np.float32, copy=False)
+            files, starts, ends, hashes = zip(*self._keys, strict=True)
+            arrays = [
+                pa.array(files, pa.string()),
+                pa.array(starts, pa.int64()).cast(pa.duration("ns")),
+                pa.array(ends, pa.int64()).cast(pa.duration("ns")),
+                pa.array(hashes, pa.string()),
+                pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1]),
+            ]
+            self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
+        self._keys, self._values = [], []
+
+    def commit(self) -> None:
+        """Write what is left, make it durable, and give the shard its name."""
+        self._flush()
+        self._writer.close()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._temporary.replace(self._path)
+        _sync_folder(self._path.parent)
+
+    def discard(self) -> None:
+        """Drop everything written so far."""
+        with contextlib.suppress(OSError, pa.ArrowException):
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+class Manifest:
+    """The record of finished shards: a first line that says for which configuration, then one line a shard.
+
+    A line is the mark that a shard is done. A line cut short by a crash does not count.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    head : dict
+        The configuration that the shards must belong to.
+    """
+
+    def __init__(self, path: Path, head: dict[str, Any]) -> None:
+        self.path = path
+        self.head = head
+
+    def load(self) -> dict[str, dict[str, Any]]:
+        """Return the finished shards by key.
+
+        Raises
+        ------
+        OutputError
+            The file belongs to another configuration.
+        """
+        if not self.path.exists():
+            return {}
+        whole = self.path.read_bytes()
+        lines = whole[: whole.rfind(b"\n") + 1].splitlines()
+        try:
+            head, *entries = [json.loads(line) for line in lines] or [{}]
+            done = {entry["shard"]: entry for entry in entries}
+        except (ValueError, TypeError, KeyError):
+            raise OutputError(f"{self.path}: not a manifest of dsfx; --overwrite starts anew") from None
+        if lines and head != self.head:
+            changed = sorted(k for k in head.keys() | self.head.keys() if head.get(k) != self.head.get(k))
+            raise OutputError(
+                f"{self.path}: unfinished work of another configuration ({', '.join(changed)} changed); "
+                "--overwrite starts anew, or choose another -o"
+            )
+        return done
+
+    def open(self) -> None:
+        """Create the file, or cut off a line that a crash left unfinished."""
+        with self.path.open("a+b") as file:
+            file.seek(0)
+            whole = file.read()
+            file.truncate(whole.rfind(b"\n") + 1)
+            if b"\n" not in whole:
+                file.write(_line(self.head))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Append the line of a finished shard, durably."""
+        with self.path.open("ab") as file:
+            file.write(_line(entry))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _line(entry: dict[str, Any]) -> bytes:
+    return json.dumps(entry, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _batches(shards: Iterable[Path], width: int) -> Iterator[tuple[list[pa.Array], Matrix]]:
+    """Yield the rows of shards in order, regrouped so that the cuts depend on row numbers alone."""
+    limit = max(1, _GROUP_BYTES // (4 * width + 64))
+    held: list[pa.RecordBatch] = []
+    rows = 0
+
+    def merged(count: int) -> tuple[list[pa.Array], Matrix]:
+        nonlocal held, rows
+        table = pa.Table.from_batches(held)
+        now, later = table.slice(0, count).combine_chunks(), table.slice(count)
+        held = later.to_batches()
+        rows = later.num_rows
+        values = now.column("values").combine_chunks()
+        values = values.flatten().to_numpy(zero_copy_only=False).reshape(count, width)
+        return [now.column(k.name).combine_chunks() for k in _KEYS], values
+
+    for shard in shards:
+        with pa.OSFile(str(shard)) as source, pa.ipc.open_file(source) as reader:
+            for index in range(reader.num_record_batches):
+                held.append(reader.get_batch(index))
+                rows += held[-1].num_rows
+                while rows >= limit:
+                    yield merged(limit)
+    if rows:
+        yield merged(rows)
+
+
+def assemble(shards: Sequence[Path], schema: pa.Schema, output: Path, kind: str) -> int:
+    """Write the final table from shards and rename it into place.
+
+    Parameters
+    ----------
+    shards : sequence of Path
+        In input order.
+    schema : pyarrow.Schema
+        Of the final table.
+    output : Path
+        Its name.
+    kind : {"parquet", "csv"}
+
+    Returns
+    -------
+    int
+        Number of rows.
+    """
+    width = len(schema) - len(_KEYS)
+    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    rows = 0
+    try:
+        with temporary.open("wb") as file:
+            write = _parquet_sink(file, schema) if kind == "parquet" else _csv_sink(file, schema)
+            with write as sink:
+                for keys, values in _batches(shards, width):
+                    rows += len(values)
+                    sink(keys, values)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(output)
+        _sync_folder(output.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return rows
+
+
+@contextlib.contextmanager
+def _parquet_sink(file: Any, schema: pa.Schema) -> Iterator[Any]:
+    # Statistics of thousands of float columns help nobody; those of the keys let a reader skip row groups.
+    keys = [field.name for field in _KEYS]
+    with pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=["file"], write_statistics=keys) as writer:
+
+        def sink(keys: list[pa.Array], values: Matrix) -> None:
+            columns = [pa.array(column) for column in np.ascontiguousarray(values.T)]
+            writer.write_table(pa.Table.from_arrays(keys + columns, schema=schema), row_group_size=len(values))
+
+        yield sink
+
+
+@contextlib.contextmanager
+def _csv_sink(file: Any, schema: pa.Schema) -> Iterator[Any]:
+    import io
+
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text)
+    writer.writerow(schema.names)
+
+    def sink(keys: list[pa.Array], values: Matrix) -> None:
+        files, hashes = keys[0].to_pylist(), keys[3].to_pylist()
+        starts, ends = (keys[i].cast(pa.int64()).to_pylist() for i in (1, 2))
+        for name, start, end, digits, row in zip(files, starts, ends, hashes, values, strict=True):
+            # str of a float32: the shortest digits that give the same float32 back.
+            numbers = ["" if np.isnan(v) else str(v) for v in row]
+            writer.writerow([name, seconds(start), seconds(end), digits, *numbers])
+
+    yield sink
+    text.flush()
+    text.detach()
+
+
+def seconds(nanoseconds: int) -> str:
+    """Return a time in seconds, as short as it can be written without losing a nanosecond."""
+    whole, rest = divmod(abs(nanoseconds), 10**9)
+    text = f"{whole}.{rest:09d}".rstrip("0").rstrip(".")
+    return f"-{text}" if nanoseconds < 0 else text
+
+
+def read(
+    path: str | os.PathLike[str], sets: str | Sequence[str] | None = None, *, hash: bool = False
+) -> "pd.DataFrame":
+    """Read a feature table as a DataFrame.
+
+    Parameters
+    ----------
+    path : path
+        A table that `dsfx extract` wrote: ``.parquet``, ``.csv`` or a folder.
+    sets : str or sequence of str, optional
+        Only the columns of these feature sets. The default is all.
+    hash : bool
+        Keep the column `hash`, first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Features as float32; the index is (file, start, end), the times as timedelta64[ns].
+
+    Raises
+    ------
+    InputError
+        The path holds no feature table.
+    ConfigError
+        The table holds no such set.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or directory")
+    keys = [field.name for field in _KEYS]
+    if path.suffix == ".csv":
+        if sets is not None:
+            raise ConfigError(
+                f"{path}: a CSV table does not say which set a column belongs to; use Parquet, or no sets="
+            )
+        frame = pd.read_csv(path, dtype={"file": str, "hash": str}, keep_default_na=False, na_values=[""])
+        if not set(keys) <= set(frame.columns):
+            raise InputError(f"{path}: not a feature table (no columns {', '.join(keys)})")
+        for name in ("start", "end"):
+            frame[name] = pd.to_timedelta(frame[name], unit="s").astype("timedelta64[ns]")
+        features = [c for c in frame.columns if c not in keys]
+        frame = frame.astype(dict.fromkeys(features, np.float32))
+    else:
+        try:
+            parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+            schema = pq.read_schema(parts[0])
+        except (pa.ArrowException, IndexError):
+            raise InputError(f"{path}: not a feature table (no Parquet in it)") from None
+        if not set(keys) <= set(schema.names):
+            raise InputError(f"{path}: not a feature table (no columns {', '.join(keys)})")
+        columns = _columns_of(schema, sets, path)
+        tables = [pq.ParquetFile(part).read(columns=keys + columns) for part in parts]
+        # Key by key and one block of floats: pandas would take seconds to consolidate thousands of columns.
+        table = pa.concat_tables([t.replace_schema_metadata() for t in tables])
+        values = np.empty((len(table), len(columns)), np.float32)
+        for index, name in enumerate(columns):
+            values[:, index] = table.column(name).to_numpy()
+        frame = pd.DataFrame(values, columns=columns, copy=False)
+        frame.insert(0, "hash", table.column("hash").to_pandas())
+        frame.index = pd.MultiIndex.from_arrays([table.column(k).to_pandas() for k in keys[:3]], names=keys[:3])
+        return frame if hash else frame.drop(columns="hash")
+    frame = frame.set_index(keys[:3])
+    return frame if hash else frame.drop(columns="hash")
+
+
+def _columns_of(schema: pa.Schema, sets: str | Sequence[str] | None, path: Path) -> list[str]:
+    wanted = [sets] if isinstance(sets, str) else sets
+    found: dict[str, list[str]] = {}
+    for field in schema:
+        if field.metadata and b"set" in field.metadata:
+            found.setdefault(field.metadata[b"set"].decode(), []).append(field.name)
+    if wanted is None:
+        keys = {field.name for field in _KEYS}
+        return [name for name in schema.names if name not in keys]
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise ConfigError(f"{path}: holds no set {missing[0]!r}; it holds {', '.join(found) or 'none that is named'}")
+    return [column for name in wanted for column in found[name]]
+
+
+def digest(*parts: object) -> str:
+    """Return a short hash of JSON-able values."""
+    return blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
