@@ -33,9 +33,12 @@ __all__ = [
 Samples = npt.NDArray[np.float32]
 
 #: Endings by which a directory walk recognises recordings. A file named explicitly may have any ending.
-EXTENSIONS = frozenset([".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".nist", ".oga", ".ogg"]).union(
-    [".opus", ".rf64", ".snd", ".sph", ".voc", ".w64", ".wav", ".wave"]
-)
+# fmt: off
+EXTENSIONS = frozenset({
+    ".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".nist", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".sph",
+    ".voc", ".w64", ".wav", ".wave",
+})
+# fmt: on
 
 BLOCK = 1 << 18
 """Frames decoded at once: 16 s at 16 kHz, 1 MB a channel."""

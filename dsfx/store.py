@@ -23,12 +23,30 @@ from .errors import ConfigError, InputError, OutputError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Column", "Key", "Manifest", "ShardWriter", "assemble", "read", "schema_of"]
+__all__ = [
+    "Column",
+    "Key",
+    "Manifest",
+    "Matrix",
+    "ShardWriter",
+    "assemble",
+    "digest",
+    "read",
+    "schema_of",
+    "seconds",
+    "table_kind",
+    "table_parts",
+    "take_back",
+]
 
 Matrix = npt.NDArray[np.float32]
+_Batch = tuple[list[pa.Array], Matrix]
+"""Key columns, and features of shape (rows, columns)."""
 
 _GROUP_BYTES = 32 << 20
 """Features held before they are written: bounds memory, and makes row groups few and large."""
+_PART_BYTES = 128 << 20
+"""Features in one file of a folder."""
 
 
 class Column(NamedTuple):
@@ -143,43 +161,44 @@ class Manifest:
 
     def __init__(self, path: Path, head: dict[str, Any]) -> None:
         self.path = path
-        self.head = head
+        self.head: dict[str, Any] = json.loads(json.dumps(head))
 
-    def load(self) -> dict[str, dict[str, Any]]:
-        """Return the finished shards by key.
+    def load(self, name: str) -> tuple[dict[str, dict[str, Any]], list[str] | None]:
+        """Return the finished shards by key, and their order in the table where that was completed.
 
         Raises
         ------
         OutputError
-            The file belongs to another configuration.
+            The file belongs to another configuration of the table called `name`.
         """
         if not self.path.exists():
-            return {}
+            return {}, None
         whole = self.path.read_bytes()
         lines = whole[: whole.rfind(b"\n") + 1].splitlines()
         try:
-            head, *entries = [json.loads(line) for line in lines] or [{}]
-            done = {entry["shard"]: entry for entry in entries}
-        except (ValueError, TypeError, KeyError):
-            raise OutputError(f"{self.path}: not a manifest of dsfx; --overwrite starts anew") from None
-        if lines and head != self.head:
+            head, *entries = [json.loads(line) for line in lines] or [self.head]
             changed = sorted(k for k in head.keys() | self.head.keys() if head.get(k) != self.head.get(k))
+            order = next((e["order"] for e in entries if "order" in e), None)
+            done = {e["shard"]: e for e in entries if "shard" in e}
+        except (ValueError, TypeError, AttributeError):
+            raise OutputError(f"{self.path}: is damaged; --overwrite starts {name} anew") from None
+        if changed:
             raise OutputError(
-                f"{self.path}: unfinished work of another configuration ({', '.join(changed)} changed); "
+                f"{name}: belongs to a run with other options ({', '.join(changed)} differ); "
                 "--overwrite starts anew, or choose another -o"
             )
-        return done
+        return done, order
 
-    def open(self) -> None:
-        """Create the file, or cut off a line that a crash left unfinished."""
-        with self.path.open("a+b") as file:
-            file.seek(0)
-            whole = file.read()
-            file.truncate(whole.rfind(b"\n") + 1)
-            if b"\n" not in whole:
-                file.write(_line(self.head))
+    def rewrite(self, entries: Sequence[dict[str, Any]]) -> None:
+        """Replace the file by one that lists these shards as finished."""
+        temporary = self.path.with_name(f"{self.path.name}.tmp")
+        with temporary.open("wb") as file:
+            for entry in [self.head, *entries]:
+                file.write(_line(entry))
             file.flush()
             os.fsync(file.fileno())
+        temporary.replace(self.path)
+        _sync_folder(self.path.parent)
 
     def add(self, entry: dict[str, Any]) -> None:
         """Append the line of a finished shard, durably."""
@@ -202,13 +221,13 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _batches(shards: Iterable[Path], width: int) -> Iterator[tuple[list[pa.Array], Matrix]]:
+def _batches(shards: Iterable[Path], width: int) -> Iterator[_Batch]:
     """Yield the rows of shards in order, regrouped so that the cuts depend on row numbers alone."""
     limit = max(1, _GROUP_BYTES // (4 * width + 64))
     held: list[pa.RecordBatch] = []
     rows = 0
 
-    def merged(count: int) -> tuple[list[pa.Array], Matrix]:
+    def merged(count: int) -> _Batch:
         nonlocal held, rows
         table = pa.Table.from_batches(held)
         now, later = table.slice(0, count).combine_chunks(), table.slice(count)
@@ -229,7 +248,30 @@ def _batches(shards: Iterable[Path], width: int) -> Iterator[tuple[list[pa.Array
         yield merged(rows)
 
 
-def assemble(shards: Sequence[Path], schema: pa.Schema, output: Path, kind: str) -> int:
+def table_kind(output: str) -> str:
+    """Return "parquet", "csv" or "folder", by the ending of the output's name.
+
+    Raises
+    ------
+    OutputError
+        Any other ending.
+    """
+    if output.endswith(("/", os.sep)):
+        return "folder"
+    for kind in ("parquet", "csv"):
+        if output.endswith(f".{kind}") and Path(output).name != f".{kind}":
+            return kind
+    raise OutputError(f"-o {output}: expected a name that ends in .parquet, .csv, or / for a folder of Parquet files")
+
+
+def table_parts(output: Path) -> list[Path]:
+    """Return the files that a table consists of, in the order of their rows; none where it does not exist."""
+    if output.is_dir():
+        return sorted(output.glob("part-*.parquet"))
+    return [output] if output.exists() else []
+
+
+def assemble(shards: Sequence[Path], schema: pa.Schema, output: Path, kind: str) -> None:
     """Write the final table from shards and rename it into place.
 
     Parameters
@@ -239,23 +281,44 @@ def assemble(shards: Sequence[Path], schema: pa.Schema, output: Path, kind: str)
     schema : pyarrow.Schema
         Of the final table.
     output : Path
-        Its name.
-    kind : {"parquet", "csv"}
+        Its name; for "folder", an existing folder that gets ``part-00000.parquet`` and so on.
+    kind : {"parquet", "csv", "folder"}
 
-    Returns
-    -------
-    int
-        Number of rows.
+    Raises
+    ------
+    OSError
+        It cannot be written.
     """
-    width = len(schema) - len(_KEYS)
+    batches = _batches(shards, len(schema) - len(_KEYS))
+    if kind != "folder":
+        _write_table(output, schema, kind, batches)
+        return
+    count = 0
+    held: list[_Batch] = []
+    size = 0
+
+    def close() -> None:
+        nonlocal held, size, count
+        _write_table(output / f"part-{count:05d}.parquet", schema, "parquet", held)
+        held, size, count = [], 0, count + 1
+
+    for batch in batches:
+        held.append(batch)
+        size += batch[1].nbytes
+        if size >= _PART_BYTES:
+            close()
+    if held or not count:
+        close()
+    for stale in table_parts(output)[count:]:
+        stale.unlink()
+
+
+def _write_table(output: Path, schema: pa.Schema, kind: str, batches: Iterable[_Batch]) -> None:
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    rows = 0
     try:
         with temporary.open("wb") as file:
-            write = _parquet_sink(file, schema) if kind == "parquet" else _csv_sink(file, schema)
-            with write as sink:
-                for keys, values in _batches(shards, width):
-                    rows += len(values)
+            with _csv_sink(file, schema) if kind == "csv" else _parquet_sink(file, schema) as sink:
+                for keys, values in batches:
                     sink(keys, values)
             file.flush()
             os.fsync(file.fileno())
@@ -263,7 +326,42 @@ def assemble(shards: Sequence[Path], schema: pa.Schema, output: Path, kind: str)
         _sync_folder(output.parent)
     finally:
         temporary.unlink(missing_ok=True)
-    return rows
+
+
+def take_back(parts: Sequence[Path], shards: Sequence[tuple[int, Path | None]], width: int) -> None:
+    """Cut a finished Parquet table into the shards it was made from.
+
+    Parameters
+    ----------
+    parts : sequence of Path
+        The table's files.
+    shards : sequence of (int, Path or None)
+        In the table's order: number of rows, and where to write them; None drops them.
+    width : int
+        Number of feature columns.
+    """
+    names = [field.name for field in _KEYS]
+    batches = (
+        pq.ParquetFile(part).read_row_group(i) for part in parts for i in range(pq.read_metadata(part).num_row_groups)
+    )
+    held = next(batches, None)
+    for count, path in shards:
+        writer = ShardWriter(path, width) if path else None
+        rows = count
+        while rows:
+            if held is None:
+                raise OutputError(f"{parts[0]}: has fewer rows than its manifest says; --overwrite starts anew")
+            piece, held = held.slice(0, rows), held.slice(rows)
+            rows -= len(piece)
+            if writer:
+                columns = [piece.column(name).to_pylist() for name in names[::3]]
+                times = [piece.column(name).cast(pa.int64()).to_pylist() for name in names[1:3]]
+                values = np.stack([column.to_numpy() for column in piece.columns[len(names) :]], axis=1)
+                writer.append([Key(*key) for key in zip(columns[0], *times, columns[1], strict=True)], values)
+            if not len(held):
+                held = next(batches, None)
+        if writer:
+            writer.commit()
 
 
 @contextlib.contextmanager
@@ -353,7 +451,7 @@ def read(
         frame = frame.astype(dict.fromkeys(features, np.float32))
     else:
         try:
-            parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+            parts = table_parts(path)
             schema = pq.read_schema(parts[0])
         except (pa.ArrowException, IndexError):
             raise InputError(f"{path}: not a feature table (no Parquet in it)") from None

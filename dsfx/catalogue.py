@@ -1,0 +1,80 @@
+"""What can be extracted: every feature set and model, and what their columns mean."""
+
+from typing import NamedTuple
+
+from . import deep
+from .errors import ConfigError
+
+__all__ = ["Entry", "describe", "entries", "list_sets"]
+
+
+class Entry(NamedTuple):
+    """One line of ``dsfx sets``."""
+
+    name: str
+    columns: int
+    min_seconds: float
+    licence: str
+    about: str
+
+
+def entries() -> list[Entry]:
+    """Return the sets and models that ship with dsfx."""
+    found = []
+    for name in deep.catalogue():
+        model = deep.load_model(name)
+        also = " (the default: `deep`)" if name == deep.DEFAULT else ""
+        found.append(Entry(f"deep:{name}", model.dim, model.min_seconds, model.licence, f"{model.description}{also}"))
+    return found
+
+
+def list_sets() -> str:
+    """Return the sets and models as a table for the terminal."""
+    lines = [("set", "columns", "shortest", "licence", "what it is")]
+    lines += [(e.name, str(e.columns), f"{e.min_seconds:.3g} s", e.licence, e.about) for e in entries()]
+    widths = [max(len(line[i]) for line in lines) for i in range(4)]
+    table = "\n".join(
+        "  ".join([*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[4]]) for line in lines
+    )
+    return f"{table}\n\nYour own: --set deep:FOLDER takes a folder that `dsfx train` made."
+
+
+def describe(name: str, column: str | None = None) -> str:
+    """Return what a set or one of its columns is, in words.
+
+    Parameters
+    ----------
+    name : str
+        As for ``--set``.
+    column : str, optional
+
+    Raises
+    ------
+    ConfigError
+        No such set or column.
+    """
+    if name == "deep" or name.startswith("deep:"):
+        return _describe_deep(name, column)
+    raise ConfigError(f"no set {name!r}; there are {', '.join(e.name for e in entries())} (`dsfx sets` says more)")
+
+
+def _describe_deep(name: str, column: str | None) -> str:
+    model = deep.load_model(name.partition(":")[2] or deep.DEFAULT)
+    if column is None:
+        card = (model.folder / "README.md").read_text(encoding="utf-8").strip()
+        return f"{name}: {model.dim} columns, deep_000 … {model.columns[-1]}\n\n{card}"
+    if column not in model.columns:
+        raise ConfigError(f"{name} has no column {column!r}; its columns are deep_000 … {model.columns[-1]}")
+    branch = model.branch_of(model.columns.index(column))
+    return "\n".join(
+        [
+            f"{column} (set {name}, model {model.name})",
+            f"definition  {branch}",
+            "unit        none: an activation of a network, to be standardised before use",
+            f"input       {model.front_end.describe()}",
+            f"shortest    {model.min_seconds:.3g} s; beyond {model.max_seconds:g} s: mean over windows, by duration",
+            "reference   after Zhao et al. 2018, Deep Spectrum Feature Representations for Speech Emotion Recognition",
+            "trap        a number like this means nothing by itself and is comparable only within one model (sha256 "
+            f"{model.sha256[:12]}…)",
+        ]
+    )
