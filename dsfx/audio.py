@@ -41,7 +41,7 @@ EXTENSIONS = frozenset({
 # fmt: on
 
 BLOCK = 1 << 18
-"""Frames decoded at once: 16 s at 16 kHz, 1 MB a channel."""
+"""Samples decoded at once, over all channels: 16 s at 16 kHz mono, 1 MB."""
 
 _SEEKABLE = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 """Encodings in which a seek lands on the very sample. MP3 and Vorbis seeks come out a little different."""
@@ -98,7 +98,10 @@ class Recording:
         self.channels: int = self._file.channels
         self._channel = channel
         self._exact = self._file.format == "FLAC" or self._file.subtype.startswith(_SEEKABLE)
+        self._step = max(1024, BLOCK // self.channels)
         self._at = 0
+        self._origin = 0  # where `_block`, the last one decoded, begins; for encodings without exact seeks
+        self._block = np.zeros(0, np.float32)
         if isinstance(channel, int) and channel >= self.channels:
             self.close()
             raise AudioError(
@@ -129,44 +132,59 @@ class Recording:
         Yields
         ------
         numpy.ndarray
-            Shape (frames,), float32, full scale ±1; at most `BLOCK` frames.
+            Shape (frames,), float32, full scale ±1;
+            at most `BLOCK` samples are decoded at once.
 
         Raises
         ------
         AudioError
             The data cannot be decoded, or hold NaN or infinite samples.
         """
-        self._seek(start)
-        while stop is None or self._at < stop:
-            block = self._read(BLOCK if stop is None else min(BLOCK, stop - self._at))
-            if not len(block):
-                break
+        at = start
+        for block in self._exact_blocks(start, stop) if self._exact else self._decoded_blocks(start, stop):
             if not np.isfinite(block).all():
-                bad = self._at - len(block) + int(np.argmin(np.isfinite(block)))
+                bad = at + int(np.argmin(np.isfinite(block)))
                 raise AudioError(f"has NaN or infinite samples, the first at {bad / self.rate:.3f} s")
+            at += len(block)
             yield block
         goal = self.claimed if stop is None else min(stop, self.claimed)
-        if goal - self._at > self.rate // 10 and self.truncated is None:  # MP3 headers may be a little off
+        if goal - at > self.rate // 10 and self.truncated is None:  # MP3 headers may be a little off
             self.truncated = (
                 f"truncated: its header promises {self.claimed / self.rate:.2f} s, "
-                f"{self._at / self.rate:.2f} s can be decoded"
+                f"{at / self.rate:.2f} s can be decoded"
             )
 
-    def _seek(self, frame: int) -> None:
-        if frame == self._at:
-            return
-        try:
-            if self._exact:
-                self._at = max(0, self._file.seek(min(frame, self.claimed)))
-            else:
-                if frame < self._at:
-                    self._file.close()
-                    self._file = soundfile.SoundFile(os.fsencode(self._path))
-                    self._at = 0
-                while self._at < frame and len(self._read(min(BLOCK, frame - self._at))):
-                    pass
-        except soundfile.LibsndfileError as error:
-            raise AudioError(_why(self._path, error)) from None
+    def _exact_blocks(self, start: int, stop: int | None) -> Iterator[Samples]:
+        """Seek, then read."""
+        if start != self._at:
+            try:
+                self._at = max(0, self._file.seek(min(start, self.claimed)))
+            except soundfile.LibsndfileError as error:
+                raise AudioError(_why(self._path, error)) from None
+        while stop is None or self._at < stop:
+            block = self._read(self._step if stop is None else min(self._step, stop - self._at))
+            if not len(block):
+                return
+            yield block
+
+    def _decoded_blocks(self, start: int, stop: int | None) -> Iterator[Samples]:
+        """Decode from the beginning in steps of one size: the last bits of an MP3 depend on how it is read."""
+        if start < self._origin:
+            self._file.close()
+            self._file = soundfile.SoundFile(os.fsencode(self._path))
+            self._at = self._origin = 0
+            self._block = np.zeros(0, np.float32)
+        while stop is None or self._origin < stop:
+            piece = self._block[max(0, start - self._origin) : None if stop is None else stop - self._origin]
+            if len(piece):
+                yield piece
+            if stop is not None and self._at >= stop:
+                return
+            block = self._read(self._step)
+            if not len(block):
+                return
+            self._origin += len(self._block)
+            self._block = block
 
     def _read(self, frames: int) -> Samples:
         try:

@@ -1,7 +1,10 @@
 """What tests share: where real speech lies, and how to make recordings."""
 
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +47,30 @@ def wavs(tmp_path: Path, voice: Callable[..., np.ndarray]) -> Path:
     for index, name in enumerate(["a.wav", "b.flac", "c.wav", "d.wav", "sub/e.wav", "z.ogg"]):
         soundfile.write(folder / name, voice(0.7 + 0.2 * index, seed=index, pitch=100 + 20 * index), 16_000)
     return folder
+
+
+@pytest.fixture
+def shared_folder() -> Iterator[Path]:
+    """A folder that every user may enter; pytest's own are closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="dsfx-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def ordinary_user() -> Callable[[], AbstractContextManager[None]]:
+    """A context in which file permissions count, also where the tests are run by root."""
+
+    @contextmanager
+    def context() -> Iterator[None]:
+        if os.name != "posix" or os.geteuid() != 0:
+            yield
+            return
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return context
