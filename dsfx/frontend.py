@@ -43,8 +43,9 @@ class FrontEnd:
     n_mels : number of mel bands; 0 with linear bands.
     lower_hz, upper_hz : Hz.
     floor : smallest power, where a full-scale sine has 0.25 (so that 1e-8 is about 74 dB below it).
-    normalisation : ``none``; ``level`` takes the mean over frames and bands from a clip, so that the gain of a recording
-        does not matter; ``bands`` takes the mean over frames from each band, so that the channel does not either.
+    normalisation : ``none``; ``level`` takes the mean over frames and bands from a clip, so that the gain of a
+        recording does not matter; ``bands`` takes the mean over frames from each band, so that the channel does not
+        either.
 
     Raises
     ------
@@ -78,7 +79,9 @@ class FrontEnd:
         if not 100 <= self.sampling_rate <= 1_000_000:
             raise ConfigError(f"front end: sampling_rate is {self.sampling_rate}, expected 100 to 1000000 Hz")
         if self.hop_samples < 1:
-            raise ConfigError(f"front end: hop is {self.hop} s, expected at least one sample at {self.sampling_rate} Hz")
+            raise ConfigError(
+                f"front end: hop is {self.hop} s, expected at least one sample at {self.sampling_rate} Hz"
+            )
         if self.window_samples < 2:
             raise ConfigError(
                 f"front end: window_length is {self.window_length} s, "

@@ -1,7 +1,6 @@
 """Labelled recordings as spectrograms in memory."""
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -69,8 +68,12 @@ def read_labels(path: Path, column: str = "emotion") -> list[dict[str, str]]:
     return rows
 
 
-def load_clips(path: Path, front_end: FrontEnd, *, column: str = "emotion", min_frames: int = 1) -> list[Clip]:
+def load_clips(
+    path: Path, front_end: FrontEnd, *, column: str = "emotion", min_frames: int = 1, max_seconds: float = 60.0
+) -> list[Clip]:
     """Every recording of a label table, read, mixed to mono, resampled and turned into log power.
+
+    Of a recording longer than `max_seconds` its beginning is taken.
 
     Raises
     ------
@@ -81,7 +84,8 @@ def load_clips(path: Path, front_end: FrontEnd, *, column: str = "emotion", min_
     for row in read_labels(path, column):
         samples, rate = read_mono(path.parent / row["file"])
         digest = blake2b(samples.tobytes(), digest_size=8).hexdigest()
-        rows = front_end.log_power(resample(samples, rate, front_end.sampling_rate))
+        part = samples[: round(max_seconds * rate)]
+        rows = front_end.log_power(resample(part, rate, front_end.sampling_rate))
         if len(rows) < min_frames:
             raise AudioError(
                 f"{path.parent / row['file']}: {samples.size / rate:g} s, expected at least "
@@ -110,8 +114,3 @@ def resample(samples: NDArray[np.float32], rate: int, target: int) -> NDArray[np
     import soxr
 
     return samples if rate == target else np.asarray(soxr.resample(samples, rate, target, quality="HQ"), np.float32)
-
-
-def classes(labels: Sequence[str]) -> list[str]:
-    """The classes in the order a model lists them."""
-    return sorted(set(labels))

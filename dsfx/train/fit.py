@@ -28,7 +28,6 @@ class Recipe:
     batch : clips per step, of similar length.
     learning_rate : its peak.
     weight_decay, smoothing, dropout : as usual.
-    average : the network is the mean of its weights after each epoch of this last share of the training.
     augmentation : changes of the spectrograms.
     """
 
@@ -98,7 +97,9 @@ def fit(
                 logits = network(spectrogram, lengths)[2]
             loss = criterion(logits, wanted)
             if not torch.isfinite(loss):
-                raise ConfigError(f"training: the loss is {loss.item()} in epoch {epoch + 1}; a lower learning rate helps")
+                raise ConfigError(
+                    f"training: the loss is {loss.item()} in epoch {epoch + 1}; a lower learning rate helps"
+                )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

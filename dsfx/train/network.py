@@ -1,11 +1,11 @@
-"""The network in torch, after Zhao et al. 2018: two branches read one spectrogram, their pooled outputs are the features.
+"""The network in torch, after Zhao et al. 2018: two branches read one spectrogram, their pooled outputs are features.
 
 * Convolutional branch: three 2-D blocks and one 1-D block over all bands (convolution, batch norm, ReLU); mean and
   deviation over time.
 * Recurrent branch: frames stacked by four, a bidirectional LSTM, softmax attention over its steps.
 
-The concatenation of both is the deep spectrum features; two dense layers give the class posteriors. Everything is masked
-by the clips' lengths, so a clip's features do not depend on what it is batched with.
+The concatenation of both is the deep spectrum features; two dense layers give the class posteriors. Everything is
+masked by the clips' lengths, so a clip's features do not depend on what it is batched with.
 
 The paper's layer sizes are not known; these were chosen by experiment.
 """
