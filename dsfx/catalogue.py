@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from . import deep
 from .errors import ConfigError
+from .frontend import FrontEnd
 
 __all__ = ["Entry", "describe", "entries", "list_sets"]
 
@@ -65,16 +66,43 @@ def _describe_deep(name: str, column: str | None) -> str:
         return f"{name}: {model.dim} columns, deep_000 … {model.columns[-1]}\n\n{card}"
     if column not in model.columns:
         raise ConfigError(f"{name} has no column {column!r}; its columns are deep_000 … {model.columns[-1]}")
-    branch = model.branch_of(model.columns.index(column))
     return "\n".join(
         [
             f"{column} (set {name}, model {model.name})",
-            f"definition  {branch}",
+            f"definition  {_meaning(model, model.columns.index(column))}",
             "unit        none: an activation of a network, to be standardised before use",
-            f"input       {model.front_end.describe()}",
+            f"input       {_input(model.front_end)}",
             f"shortest    {model.min_seconds:.3g} s; beyond {model.max_seconds:g} s: mean over windows, by duration",
             "reference   after Zhao et al. 2018, Deep Spectrum Feature Representations for Speech Emotion Recognition",
-            "trap        a number like this means nothing by itself and is comparable only within one model (sha256 "
-            f"{model.sha256[:12]}…)",
+            "trap        means nothing by itself, and is comparable only within this one model "
+            f"(sha256 {model.sha256[:12]}…)",
         ]
+    )
+
+
+def _meaning(model: deep.Model, index: int) -> str:
+    """Say which output of the network a feature is; the order is that of `dsfx.train.network.Network`."""
+    layers = model.table.get("layers", {})
+    filters, units = layers.get("filters", 0), layers.get("units", 0)
+    parts = [
+        (filters, "mean over time of filter {} of the convolutional branch's last layer"),
+        (filters, "standard deviation over time of filter {} of the convolutional branch's last layer"),
+        (units, "attention-weighted mean over time of forward unit {} of the bidirectional LSTM"),
+        (units, "attention-weighted mean over time of backward unit {} of the bidirectional LSTM"),
+    ]
+    for size, words in parts:
+        if index < size:
+            return words.format(index)
+        index -= size
+    return "an activation of the network's last shared layer"
+
+
+def _input(front_end: FrontEnd) -> str:
+    bands = f"{front_end.n_mels} mel bands" if front_end.bands == "mel" else "linear bins"
+    resolution = front_end.sampling_rate / front_end.fft_length
+    normalised = {"level": ", mean level removed", "bands": ", mean of each band removed"}
+    return (
+        f"log power in {bands} from {front_end.lower_hz:g} to {front_end.upper_hz:g} Hz, "
+        f"at {front_end.sampling_rate} Hz; {front_end.window} window of {1000 * front_end.window_length:g} ms, "
+        f"hop {1000 * front_end.hop:g} ms, {resolution:g} Hz per FFT bin{normalised.get(front_end.normalisation, '')}"
     )

@@ -93,7 +93,7 @@ def _unique(items: list[Item], remarks: list[Item]) -> list[Item]:
                 "give the folder that holds both, or extract them in two runs"
             )
         key = (item.file, item.start, item.end)
-        if key in seen:
+        if key in seen and item.error is None:
             remarks.append(item._replace(warning="listed more than once: extracted once"))
             continue
         seen.add(key)
@@ -165,12 +165,11 @@ def _table(path: str, ending: str) -> Iterator[Item]:
     root = Path(path).parent
     rows = _parquet_rows(path) if ending == ".parquet" else _csv_rows(path, "\t" if ending == ".tsv" else ",")
     for name, start, end in rows:
-        if not name:
-            yield _item("", str(root), error="the table names no file in this row")._replace(path=str(root))
-            continue
         begin, begin_error = _nanoseconds(start, "start", 0)
         stop, stop_error = _nanoseconds(end, "end", None)
         error = begin_error or stop_error
+        if not name:
+            error = "the table names no file in this row"
         if error is None and begin is not None and begin < 0:
             error = f"start {begin / 1e9:g} s is negative"
         if error is None and stop is not None and stop <= (begin or 0):

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from math import log2
 from multiprocessing import get_context
 from pathlib import Path
@@ -372,21 +373,24 @@ def _on_pools(jobs: int, config: Config, shards: list[Shard], folder: Path, note
 
 
 def _alone(config: Config, shard: Shard, folder: Path) -> dict[str, Any]:
-    """Run a shard in a process of its own, item by item, leaving out what kills that process."""
+    """Run a shard in a process of its own; where that dies too, find out what kills it and leave that out."""
     deadly: dict[int, str] = {}
     mark = folder / f"{shard.key}.mark"
+    one_by_one = False
     while True:
-        mark.unlink(missing_ok=True)
+        task = partial(run_shard, config, shard.items, shard.key, folder, deadly=deadly)
         try:
             with _pool(1) as pool:
-                return pool.submit(run_shard, config, shard.items, shard.key, folder, mark=mark, deadly=deadly).result()
+                return pool.submit(partial(task, mark=mark) if one_by_one else task).result()
         except BrokenExecutor:
-            at = int(mark.read_text() or -1) if mark.exists() else -1
-            if at < 0 or at in deadly:
-                raise StorageError(
-                    f"worker processes die before any work (killed, or out of memory); try fewer --jobs; {_KEPT}"
-                ) from None
-            deadly[at] = "the worker process died over this (killed, or out of memory)"
+            if one_by_one:
+                at = int(mark.read_text() or -1) if mark.exists() else -1
+                if at < 0 or at in deadly:
+                    raise StorageError(
+                        f"worker processes die before any work (killed, or out of memory); try fewer --jobs; {_KEPT}"
+                    ) from None
+                deadly[at] = "the worker process died over this (killed, or out of memory)"
+            one_by_one = not one_by_one
         finally:
             mark.unlink(missing_ok=True)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import __version__
 from .audio import Recording, SampleHash, Samples, resample, resample_blocks
+from .deep import DEFAULT as DEFAULT_MODEL
 from .deep import Model, load_model
 from .errors import AudioError, ConfigError, DsfxError
 from .inputs import Item
@@ -83,18 +84,22 @@ class Setup:
         self.models: dict[str, Model] = {}
         for name in config.sets:
             if name == "deep" or name.startswith("deep:"):
-                self.models[name] = load_model(name.partition(":")[2] or None)
+                model = load_model(name.partition(":")[2] or DEFAULT_MODEL)
+                label = "deep" if name == "deep" else f"deep:{model.name}"
+                if label in self.models:
+                    raise ConfigError(f"--set {name}: another set is already called {label}")
+                self.models[label] = model
             else:
                 raise ConfigError(f"--set {name}: no such set (`dsfx sets` lists them)")
         if config.level != "functionals" and self.models:
             raise ConfigError(
-                f"--level {config.level}: {next(iter(self.models))} has one row per segment and none per frame; "
+                f"--level {config.level}: deep has one row per segment and none per frame; "
                 "name the hand-crafted sets you want with --set"
             )
         self.columns: list[Column] = []
         owner: dict[str, str] = {}
-        for name in config.sets:
-            for column in self.models[name].columns:
+        for name, model in self.models.items():
+            for column in model.columns:
                 full = f"{name}.{column}" if config.prefix else column
                 if full in owner:
                     raise ConfigError(
@@ -113,12 +118,12 @@ class Setup:
     @property
     def identity(self) -> dict[str, str]:
         """Name and hash of every set: equal if and only if the numbers they compute are."""
-        return {name: self.models[name].sha256 for name in self.config.sets}
+        return {name: model.sha256 for name, model in self.models.items()}
 
     @property
     def metadata(self) -> dict[str, str]:
         """What the table says of itself."""
-        config = json.dumps(asdict(self.config), sort_keys=True)
+        config = json.dumps(asdict(self.config) | {"sets": list(self.models)}, sort_keys=True)
         metadata = {
             "dsfx_version": __version__,
             "config": config,
@@ -377,8 +382,7 @@ class _Rows:
             return
         blocks: list[Matrix] = []
         short = [[] for _ in pending]  # type: list[list[str]]
-        for name in self.setup.config.sets:
-            model = self.setup.models[name]
+        for name, model in self.setup.models.items():
             values = np.full((len(pending), len(model.columns)), np.nan, np.float32)
             signals: list[Samples] = []
             places: list[int] = []
