@@ -171,7 +171,7 @@ def _report(summary: "Summary") -> None:
 @cli.command()
 def sets() -> None:
     """List every feature set and model: size, licence, minimum duration, what it needs."""
-    from .catalogue import list_sets
+    from .sets import list_sets
 
     click.echo(list_sets())
 
@@ -181,7 +181,7 @@ def sets() -> None:
 @click.argument("column", required=False)
 def describe(name: str, column: str | None) -> None:
     """Say what a set, or one of its columns, is: definition, unit, parameters, reference."""
-    from .catalogue import describe as text_of
+    from .sets import describe as text_of
 
     click.echo(text_of(name, column))
 
