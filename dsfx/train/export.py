@@ -88,7 +88,7 @@ def graph(network: Network, *, producer: str) -> bytes:
 
     y = g("Unsqueeze", x, g.ints(1))
     y = g("Mul", convolve(y, 1, strides=[2, 2], pads=[2, 2, 2, 2]), half)
-    y = g("MaxPool", convolve(y, 2, pads=[1, 1, 1, 1]), kernel_shape=[2, 2], strides=[2, 2])
+    y = g("MaxPool", convolve(y, 2, pads=[2, 2, 2, 2]), kernel_shape=[2, 2], strides=[2, 2])
     y = g("Mul", y, number(valid, 1, 3))
     y = g("MaxPool", convolve(y, 3, pads=[1, 1, 1, 1]), kernel_shape=[1, 4], strides=[1, 4])
     y = g("Transpose", y, perm=[0, 1, 3, 2])

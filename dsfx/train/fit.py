@@ -91,7 +91,8 @@ def fit(
         total, right = 0.0, 0
         changed = [recipe.augmentation(item, rng) for item in rows]
         for batch in batches(changed, recipe.batch, rng):
-            spectrogram, lengths = pad([front_end.normalise(changed[i]) for i in batch])
+            # Few different shapes: torch prepares and keeps a kernel for each.
+            spectrogram, lengths = pad([front_end.normalise(changed[i]) for i in batch], multiple=32)
             wanted = torch.from_numpy(targets[batch])
             with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
                 logits = network(spectrogram, lengths)[2]
@@ -126,10 +127,11 @@ def infer(network: Network, rows: Sequence[Rows], front_end: FrontEnd, batch: in
     return features, posteriors
 
 
-def pad(rows: Sequence[Rows]) -> tuple[torch.Tensor, torch.Tensor]:
-    """One zero-padded batch (clips, longest, bands), and the lengths."""
+def pad(rows: Sequence[Rows], multiple: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    """One zero-padded batch (clips, longest, bands), its time a multiple of `multiple`, and the lengths."""
     lengths = np.array([len(item) for item in rows], dtype=np.int64)
-    out = np.zeros((len(rows), lengths.max(), rows[0].shape[1]), dtype=np.float32)
+    size = -(-int(lengths.max()) // multiple) * multiple
+    out = np.zeros((len(rows), size, rows[0].shape[1]), dtype=np.float32)
     for place, item in zip(out, rows, strict=True):
         place[: len(item)] = item
     return torch.from_numpy(out), torch.from_numpy(lengths)

@@ -92,7 +92,7 @@ class Network(nn.Module):
         self.register_buffer("scale", torch.ones(n_bands))
         self.conv1 = nn.Conv2d(1, a, 5, stride=2, padding=2, bias=False)
         self.norm1 = nn.BatchNorm2d(a)
-        self.conv2 = nn.Conv2d(a, b, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(a, b, 5, padding=2, bias=False)
         self.norm2 = nn.BatchNorm2d(b)
         self.conv3 = nn.Conv2d(b, c, 3, padding=1, bias=False)
         self.norm3 = nn.BatchNorm2d(c)
