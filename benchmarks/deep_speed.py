@@ -2,12 +2,12 @@
 
     python benchmarks/deep_speed.py FOLDER [--torch]
 
-Runs `dsfx extract --set deep` over a folder of recordings as a user would (one worker, a process of its own), and prints
+Runs `dsfx extract --set deep` over a folder of recordings as a user would (one worker, a process of its own) and prints
 
 * whole process after start-up: × real time, where start-up is what a run over one short clip takes;
 * the share of that time inside the network's inference;
-* the ratio to the same network in torch on one thread, over the same spectrograms in the same batches (needs the
-  extra `train`).
+* the ratio to a network of the same sizes in torch on one thread, over the same spectrograms in the same batches (needs
+  the extra `train`; random weights, which cost the same).
 
 Rounds alternate between the kinds of measurement; medians and their range are printed.
 """
@@ -66,17 +66,16 @@ def inside(folder: Path) -> dict[str, float]:
 
 def against_torch(folder: Path, rounds: int) -> list[float]:
     """Ratios of torch's time to onnxruntime's for the same batches, pair by pair."""
-    import onnx
     import soundfile
     import torch
 
     from dsfx import deep
     from dsfx.audio import resample
-    from dsfx.train.export import network_of
+    from dsfx.train.network import Layers, Network
 
     torch.set_num_threads(1)
     model = deep.load_model()
-    network = network_of(onnx.load(model.folder / "model.onnx"), model.table)
+    network = Network(model.front_end.n_bands, len(model.labels), Layers.from_table(model.table["layers"])).eval()
     rows = []
     for index, path in enumerate(sorted(folder.rglob("*.flac")) or sorted(folder.rglob("*.wav"))):
         samples, rate = soundfile.read(path, dtype="float32")
