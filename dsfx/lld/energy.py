@@ -1,0 +1,80 @@
+"""Energy and zero crossings (specification, part 01 sections 5 and 6)."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .framing import FrameBuffer, Framing
+
+__all__ = ["ZeroCrossings", "mean_square_energy", "rms_energy", "zero_crossing_rate"]
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+
+def mean_square_energy(energy: F64, *, length: int) -> F32:
+    """Mean square of frames of `length` samples from their sums of squares, shape (frames,)."""
+    return (energy / length).astype(np.float32)
+
+
+def rms_energy(energy: F64, *, length: int) -> F32:
+    """Root mean square of frames of `length` samples from their sums of squares, shape (frames,).
+
+    With the sums taken after the window (`FrameSpectra(windowed_energy=True)`) this is the energy that gates F0.
+    """
+    return np.sqrt(energy / length).astype(np.float32)
+
+
+def zero_crossing_rate(samples: F32, *, framing: Framing) -> F32:
+    """Zero crossings per sample of each frame, shape (frames,).
+
+    Counted over the interior samples: a sample is a crossing if its sign is opposite to the one before, or if it is
+    zero and its neighbours have not the same sign. So digital silence has nearly one crossing per sample.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (samples,)
+    framing : Framing
+
+    References
+    ----------
+    Specification, part 01 section 6.
+    """
+    rate = np.empty(framing.count(len(samples)), np.float32)
+    if len(rate):
+        _crossings(samples, framing.length, framing.step, rate)
+    return rate
+
+
+class ZeroCrossings:
+    """`zero_crossing_rate` of a stream: the same values however the signal is cut into pieces."""
+
+    def __init__(self, framing: Framing) -> None:
+        self._buffer = FrameBuffer(framing)
+
+    def push(self, samples: F32) -> F32:
+        """Rates of the frames completed by these samples, shape (new frames,)."""
+        frames = self._buffer.push(samples)
+        rate = zero_crossing_rate(self._buffer.samples, framing=self._buffer.framing)
+        self._buffer.drop(frames)
+        return rate
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _crossings(samples: F32, length: int, step: int, rate: F32) -> None:
+    # The criterion is local, so it is decided once per sample and frames are differences of a running count.
+    n = len(samples)
+    until = np.zeros(n, np.int32)  # crossings at 1 ... i
+    flag = np.zeros(n, np.int32)
+    for i in range(1, n - 1):
+        before, here, after = samples[i - 1], samples[i], samples[i + 1]
+        same = ((before > 0) & (after > 0)) | ((before < 0) & (after < 0))
+        opposite = ((before > 0) & (here < 0)) | ((before < 0) & (here > 0))
+        flag[i] = opposite | ((here == 0) & (not same))
+    running = np.int32(0)
+    for i in range(n):
+        running += flag[i]
+        until[i] = running
+    for t in range(len(rate)):
+        first = t * step
+        rate[t] = (until[first + length - 2] - until[first]) / np.float64(length)

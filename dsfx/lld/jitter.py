@@ -1,0 +1,316 @@
+"""Cycle by cycle: jitter, shimmer and the harmonics-to-noise ratio of the waveform.
+
+Specification, part 02 section 9, with the single-precision sums of part 04 section 7.3. Consecutive periods are
+matched by cross-correlation in the samples of each voiced frame; where one frame's analysis ends, the next one's begins,
+so frames are taken in order and a `Cycles` keeps the state in between.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ..errors import ConfigError
+from .framing import Framing
+
+__all__ = ["CYCLE_COLUMNS", "Cycles"]
+
+F32 = NDArray[np.float32]
+
+CYCLE_COLUMNS = ("jitterLocal", "jitterDDP", "shimmerLocal", "logHNR")
+
+_ZERO = np.float32(0)
+_HALF = np.float32(0.5)
+_ONE = np.float32(1)
+_FLOOR = np.float32(-100)
+
+_kernel = njit(cache=True, nogil=True, error_model="numpy")
+
+
+class Cycles:
+    """Jitter, shimmer and waveform HNR of consecutive frames of one signal.
+
+    Parameters
+    ----------
+    framing : Framing
+        The frames F0 was found in.
+    search : float
+        How far a period may be from the one F0 says, as a share of it.
+    longest_period : float
+        Longest period in seconds that F0 can have.
+    noise : bool
+        Whether the waveform HNR is wanted.
+
+    Attributes
+    ----------
+    needs : int
+        First sample (counted from the begin of the signal) that further frames may need.
+
+    Raises
+    ------
+    ConfigError
+        `search` is not a share, or two of the longest periods do not fit into a frame.
+
+    References
+    ----------
+    Specification, part 02 section 9.
+    """
+
+    def __init__(self, framing: Framing, *, search: float, longest_period: float, noise: bool) -> None:
+        if not 0 < search < 1:
+            raise ConfigError(f"period search range is {search}, expected a share between 0 and 1")
+        longest = (1 + search) * longest_period
+        if not 2 * longest < framing.frame:
+            raise ConfigError(
+                f"F0 down to {1 / longest_period:g} Hz with a period search range of {search} needs frames of more than "
+                f"{2 * longest:g} s, got {framing.frame:g} s: raise the lowest F0"
+            )
+        self.framing = framing
+        self.search = search
+        self.noise = noise
+        self.period = 1 / framing.sampling_rate
+        # Not the hop in samples: the quotient of two rounded numbers may land just above an integer.
+        self.advance = math.ceil(framing.hop / self.period)
+        lags = math.ceil(longest / self.period) + 2
+        self.work = np.zeros((3, 2 * lags + 2))
+        self.average = np.zeros(lags, np.float32)
+        self.starts = np.zeros(4 * framing.length + 16, np.int64)
+        self.position = np.zeros(3, np.int64)
+        self.held = np.zeros(5, np.float32)
+
+    @property
+    def needs(self) -> int:
+        return int(min(self.position[0], self.position[2] * self.framing.step))
+
+    def push(self, f0: F32, samples: F32, *, offset: int) -> F32:
+        """Values of the next frames.
+
+        Parameters
+        ----------
+        f0 : ndarray of float32, shape (frames,)
+            F0 of the next frames in Hz, 0 where unvoiced.
+        samples : ndarray of float32
+            Samples of the signal from number `offset` on, at least to the end of the last of these frames.
+        offset : int
+            At most `needs`.
+
+        Returns
+        -------
+        ndarray of float32, shape (4, frames)
+            Rows as in `CYCLE_COLUMNS`; jitter and shimmer are ratios, the HNR is in dB.
+        """
+        out = np.empty((4, len(f0)), np.float32)
+        _cycles(
+            f0,
+            samples,
+            offset,
+            self.framing.length,
+            self.framing.step,
+            self.advance,
+            self.period,
+            self.search,
+            self.noise,
+            self.position,
+            self.held,
+            self.work,
+            self.average,
+            self.starts,
+            out,
+        )
+        return out
+
+
+@_kernel
+def _correlate(segment, shifted, squares, shortest, longest, out):  # type: ignore[no-untyped-def]
+    """Correlation of each period with the next, for all period lengths; NaN where one of the two is constant.
+
+    `segment` holds 2 `longest` samples. Samples are taken relative to the first: that changes nothing and keeps the
+    running sums accurate where a small signal sits on a large offset.
+    """
+    base = np.float64(segment[0])
+    total, power = 0.0, 0.0
+    count = longest - shortest + 1
+    for n in range(2 * longest):
+        shifted[n] = np.float64(segment[n]) - base
+    sums = out[:count]
+    for k in range(count):
+        sums[k] = 0.0
+    n = 0
+    while n + 4 <= shortest:
+        a, b, c, d = shifted[n], shifted[n + 1], shifted[n + 2], shifted[n + 3]
+        v0 = shifted[n + shortest : n + shortest + count]
+        v1 = shifted[n + shortest + 1 : n + shortest + 1 + count]
+        v2 = shifted[n + shortest + 2 : n + shortest + 2 + count]
+        v3 = shifted[n + shortest + 3 : n + shortest + 3 + count]
+        for k in range(count):
+            sums[k] += (a * v0[k] + b * v1[k]) + (c * v2[k] + d * v3[k])
+        n += 4
+    while n < longest:
+        # A lag of n or less does not reach sample n.
+        k0 = max(n + 1 - shortest, 0)
+        a, v, rest = shifted[n], shifted[n + shortest + k0 : n + shortest + count], sums[k0:]
+        for k in range(count - k0):
+            rest[k] += a * v[k]
+        n += 1
+    # squares[n]: sum of squares, shifted[n]: sum, both of the samples before n.
+    for n in range(2 * longest):
+        x = shifted[n]
+        shifted[n], squares[n] = total, power
+        total += x
+        power += x * x
+    shifted[2 * longest], squares[2 * longest] = total, power
+    for k in range(count):
+        lag = shortest + k
+        u, v = shifted[lag], shifted[2 * lag] - shifted[lag]
+        uu, vv = squares[lag], squares[2 * lag] - squares[lag]
+        spread_u, spread_v = uu - u * u / lag, vv - v * v / lag
+        if spread_u <= 1e-9 * uu and _constant(segment[:lag]):
+            spread_u = 0.0
+        if spread_v <= 1e-9 * vv and _constant(segment[lag : 2 * lag]):
+            spread_v = 0.0
+        if spread_u <= 0 or spread_v <= 0:
+            sums[k] = np.nan
+        else:
+            sums[k] = (sums[k] - u * v / lag) / (math.sqrt(spread_u) * math.sqrt(spread_v))
+
+
+@_kernel
+def _constant(values):  # type: ignore[no-untyped-def]
+    for n in range(1, len(values)):
+        if values[n] != values[0]:
+            return False
+    return True
+
+
+@_kernel
+def _extent(values):  # type: ignore[no-untyped-def]
+    if len(values) == 0:
+        return _ZERO
+    low, high = values[0], values[0]
+    for n in range(1, len(values)):
+        low, high = min(low, values[n]), max(high, values[n])
+    return np.float32(high - low)
+
+
+@_kernel
+def _cycles(  # type: ignore[no-untyped-def]
+    f0, samples, offset, length, step, advance, period, search, noise, position, held, work, average, starts, out
+):
+    shifted, squares, correlation = work[0], work[1], work[2]
+    begin, backlog, frame = position[0], position[1], position[2]
+    last_period, last_change, jitter, jitter_ddp, shimmer = held[0], held[1], held[2], held[3], held[4]
+    for k in range(len(f0)):
+        first = frame * step
+        frame += 1
+        floor_size = advance + backlog
+        size = floor_size
+        lag, shortest, longest = 0, 0, 0
+        if f0[k] > 0:
+            tau = (1 / np.float64(f0[k])) / period
+            lag = np.int64(math.floor(tau + 0.5))
+            shortest = max(np.int64(math.floor((1 - search) * tau)), 1)
+            longest = np.int64(math.ceil((1 + search) * tau))
+            size = max(floor_size, 2 * longest + 2)
+        size = min(size, backlog + length)
+        if first - backlog != begin:
+            begin = first
+            size = min(size, length)
+        if not f0[k] > 0:
+            begin += floor_size
+            backlog = 0
+            last_period, last_change, jitter, jitter_ddp, shimmer = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
+            out[0, k], out[1, k], out[2, k], out[3, k] = _ZERO, _ZERO, _ZERO, _FLOOR
+            continue
+        segment = samples[begin - offset : begin - offset + size]
+        at, reached, listed, latest = 0, 0, 0, 0
+        n_period, n_jitter, n_ddp = 0, 0, 0
+        sum_period, sum_jitter, sum_ddp, sum_height, sum_change = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
+        while at < size - 2 * longest - 1:
+            _correlate(segment[at : at + 2 * longest], shifted, squares, shortest, longest, correlation)
+            peak = 0
+            for i in range(1, longest - shortest - 1):
+                c = correlation[i]
+                if correlation[i - 1] < c and c > correlation[i + 1] and (peak == 0 or c > correlation[peak]):
+                    peak = i
+            if peak == 0:
+                latest = lag
+                at += lag
+            else:
+                latest = shortest + peak
+                following = at + latest
+                range0 = _extent(segment[at + 1 : at + latest - 1])
+                range1 = _extent(segment[following + 1 : following + latest - 1])
+                starts[listed] = at
+                listed += 1
+                low, mid, high = correlation[peak - 1], correlation[peak], correlation[peak + 1]
+                a, b = (low - 2 * mid + high) / 2, (high - low) / 2
+                if mid - b * b / (4 * a) > 0.5:
+                    exact = np.float32(abs(latest - b / (2 * a)) * period)
+                    n_period += 1
+                    sum_period += exact
+                    if last_period > 0:
+                        change = abs(last_period - exact)
+                        n_jitter += 1
+                        sum_jitter += change
+                        if last_change > 0:
+                            n_ddp += 1
+                            sum_ddp += abs(last_change - change)
+                        last_change = change
+                    last_period = exact
+                    sum_height += np.float32(range0 + range1) * _HALF
+                    sum_change += abs(range0 - range1)
+                at = following
+            if at < floor_size - 1:
+                reached = at
+        if n_period > 0:
+            mean_period = sum_period / np.float32(n_period)
+            out[0, k], out[1, k] = _ZERO, _ZERO
+            if n_jitter > 0:
+                jitter = min(np.float32(sum_jitter / np.float32(n_jitter)) / mean_period, _ONE)
+                out[0, k] = jitter
+            if n_ddp > 0:
+                jitter_ddp = min(np.float32(sum_ddp / np.float32(n_ddp)) / mean_period, _ONE)
+                out[1, k] = jitter_ddp
+            shimmer = min(sum_change / sum_height, _ONE) if sum_height > 0 else _ZERO
+        else:
+            out[0, k], out[1, k] = jitter, jitter_ddp
+        out[2, k] = shimmer
+        if noise:
+            starts[listed] = at
+            out[3, k] = _noise(segment, starts, listed, lag, latest, average)
+        backlog = floor_size - reached
+        begin += reached
+    position[0], position[1], position[2] = begin, backlog, frame
+    held[0], held[1], held[2], held[3], held[4] = last_period, last_change, jitter, jitter_ddp, shimmer
+
+
+@_kernel
+def _noise(segment, starts, listed, lag, latest, average):  # type: ignore[no-untyped-def]
+    """Harmonics-to-noise ratio in dB: the average period against what each period differs from it."""
+    mean = average[:lag]
+    for i in range(lag):
+        mean[i] = 0
+    for j in range(listed + 1):
+        cycle = segment[starts[j] : starts[j] + lag]
+        for i in range(lag):
+            mean[i] += cycle[i]
+    for i in range(lag):
+        mean[i] /= np.float32(listed + 1)
+    power = _ZERO
+    for i in range(3, lag - 2):
+        power += mean[i] * mean[i]
+    harmonic = math.sqrt(np.float32(power / np.float32(lag - 4)))
+    power, count = _ZERO, 0
+    for j in range(listed + 1):
+        size = latest if j == listed else starts[j + 1] - starts[j]
+        for i in range(2, min(size, lag) - 2):
+            difference = segment[starts[j] + i] - mean[i]
+            power += difference * difference
+            count += 1
+    rest = math.sqrt(np.float32(power / np.float32(count))) if count > 0 else _ZERO
+    if not rest > 0:
+        return _ZERO
+    if not harmonic > 0:
+        return _FLOOR
+    return max(np.float32(20 * math.log10(np.float64(np.float32(harmonic / rest)))), _FLOOR)
