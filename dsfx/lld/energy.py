@@ -62,19 +62,16 @@ class ZeroCrossings:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _crossings(samples: F32, length: int, step: int, rate: F32) -> None:
-    # The criterion is local, so it is decided once per sample and frames are differences of a running count.
-    n = len(samples)
-    until = np.zeros(n, np.int32)  # crossings at 1 ... i
-    flag = np.zeros(n, np.int32)
-    for i in range(1, n - 1):
+    # The criterion is local, so it is decided once per sample and not once per frame.
+    crossing = np.zeros(len(samples), np.uint8)
+    for i in range(np.uint64(1), np.uint64(len(samples) - 1)):
         before, here, after = samples[i - 1], samples[i], samples[i + 1]
         same = ((before > 0) & (after > 0)) | ((before < 0) & (after < 0))
         opposite = ((before > 0) & (here < 0)) | ((before < 0) & (here > 0))
-        flag[i] = opposite | ((here == 0) & (not same))
-    running = np.int32(0)
-    for i in range(n):
-        running += flag[i]
-        until[i] = running
+        crossing[i] = opposite | ((here == 0) & (not same))
     for t in range(len(rate)):
-        first = t * step
-        rate[t] = (until[first + length - 2] - until[first]) / np.float64(length)
+        inside = crossing[t * step + 1 : t * step + length - 1]
+        count = 0
+        for i in range(len(inside)):
+            count += inside[i]
+        rate[t] = count / np.float64(length)

@@ -393,9 +393,15 @@ def _alpha_ratio(
     for k in range(split, stop):
         for i in range(LANES):
             upper[i] += power[k, i]
+    least = np.float32(math.log(floor))
     for i in range(LANES):
-        quotient = max(upper[i], floor) / lower[i] if lower[i] != 0 else np.float32(1)
-        result[i] = per_decade * np.float64(math.log(quotient))
+        if lower[i] == 0:
+            level = np.float32(0)
+        elif upper[i] > floor:
+            level = np.float32(math.log(upper[i] / lower[i]))
+        else:  # so also where the axis ends below `split`
+            level = least - np.float32(math.log(lower[i]))
+        result[i] = per_decade * np.float64(level)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

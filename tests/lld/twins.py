@@ -370,7 +370,8 @@ def alpha_ratio(power, framing, middle=1000, high=5000):
             high_sum = f(high_sum + p)
     if low_sum == 0:
         return f(0)
-    return f(10 / math.log(10) * float(logf(f(max(high_sum, FLOOR) / low_sum))))
+    level = logf(f(high_sum / low_sum)) if high_sum > FLOOR else f(logf(FLOOR) - logf(low_sum))
+    return f(10 / math.log(10) * float(level))
 
 
 def hammarberg_index(power, framing, middle=2000, high=5000):
