@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..errors import ConfigError
+from ..errors import AudioError, ConfigError
 from .fft import LANES, plan
 from .formants import formant_model, formants
 from .framing import Framing, gauss_window, hamming_window
@@ -132,8 +132,8 @@ class Tracker:
 class FormantFeed:
     """Formants of the short frames, on their way to the long frames with the same start.
 
-    The blocks of a `FrameSpectra` over short frames go in, in order, each of 64 frames but for the last. Where formants
-    are wanted in voiced frames only, the spectra are kept until it is known which those are.
+    The blocks of a `FrameSpectra` over short frames go in, in order. Where formants are wanted in voiced frames only, the
+    spectra are kept until it is known which those are.
 
     Parameters
     ----------
@@ -141,25 +141,38 @@ class FormantFeed:
         The short frames.
     gated : bool
         Whether formants are wanted in voiced frames only.
+
+    Attributes
+    ----------
+    frames : int
+        Frames taken so far.
     """
 
     def __init__(self, framing: Framing, *, gated: bool) -> None:
         self.framing = framing
         self.gated = gated
         self.model = formant_model(framing)
+        self.frames = 0
         self.rows = framing.bins if len(self.model.nyquist) else len(self.model.cosine) + 1
         self._blocks: dict[int, F32] = {}
-        self._next = 0
 
-    def push(self, block: SpectrumBlock) -> None:
-        """Take the next block of short frames."""
+    def push(self, block: SpectrumBlock) -> F32:
+        """Take the next short frames. Returns no values, as an array of shape (frames, 0)."""
+        done = 0
         if self.gated:
-            kept = np.stack([block.re[: self.rows], block.im[: self.rows]])
+            new = (block.re[: self.rows], block.im[: self.rows])
         else:
-            kept = np.zeros((2, FORMANTS, LANES), np.float32)
-            kept[0, :, : block.count], kept[1, :, : block.count] = self.compute(block.re, block.im, block.count)
-        self._blocks[self._next] = kept
-        self._next += 1
+            new = self.compute(block.re, block.im, block.count)
+        while done < block.count:
+            number, lane = divmod(self.frames, LANES)
+            count = min(block.count - done, LANES - lane)
+            if lane == 0:
+                self._blocks[number] = np.zeros((2, len(new[0]), LANES), np.float32)
+            for kept, values in zip(self._blocks[number], new, strict=True):
+                kept[:, lane : lane + count] = values[:, done : done + count]
+            done += count
+            self.frames += count
+        return np.zeros((block.count, 0), np.float32)
 
     def compute(self, re: F32, im: F32, frames: int) -> tuple[F32, F32]:
         """Frequencies and bandwidths, each of shape (3, frames), from spectra of shape (at least `rows`, 64)."""
@@ -168,8 +181,6 @@ class FormantFeed:
 
     def block(self, number: int) -> F32:
         """Frames 64 · `number` on: spectra, shape (2, rows, 64), if `gated`, else formants, shape (2, 3, 64)."""
-        if number not in self._blocks:
-            raise ConfigError("formants are fed too late: push the short frames of a piece before the long ones")
         return self._blocks[number]
 
     def drop(self, number: int) -> None:
@@ -259,10 +270,15 @@ class LongFrames:
         -------
         list of ndarray of float32, shape (frames, columns)
         """
+        if samples.ndim != 1 or samples.dtype != np.float32:
+            raise AudioError(
+                f"samples have shape {samples.shape} and type {samples.dtype}, expected (samples,) and float32: "
+                "use prepare_samples"
+            )
         if len(self._samples):
             self._samples = np.concatenate([self._samples, samples])
         else:
-            self._samples = np.ascontiguousarray(samples, np.float32)
+            self._samples = np.ascontiguousarray(samples)
         step = self.framing.step
         while self._complete() >= LANES:
             self._block(LANES)
@@ -307,6 +323,11 @@ class LongFrames:
         if self._short is not None and self._feed is not None:
             self._feed.push(self._short(samples, 0, count))
         self.frames += count
+        if self._feed is not None and self._feed.frames < self.frames:
+            raise ConfigError(
+                f"formants are known up to frame {self._feed.frames}, expected {self.frames}: "
+                "push each piece of the signal to the short frames first"
+            )
         for track in self._tracks:
             track.push(*found, energy, self._samples, self._offset)
         if self._feed is not None:
