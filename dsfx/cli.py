@@ -65,7 +65,8 @@ def _channel(context: click.Context, option: click.Parameter, value: str) -> str
     "sets",
     metavar="NAME",
     multiple=True,
-    help="Feature set, may be given several times: deep (the default model), deep:NAME_OR_FOLDER. See `dsfx sets`.",
+    help="Feature set, may be given several times: deep, deep:NAME_OR_FOLDER, eGeMAPSv02, ComParE_2016, …, or a TOML "
+    "file of your own. Default: deep, eGeMAPSv02 and ComParE_2016. `dsfx sets` lists all.",
 )
 @click.option(
     "--level",
@@ -89,6 +90,17 @@ def _channel(context: click.Context, option: click.Parameter, value: str) -> str
 )
 @click.option("--rate", metavar="HZ", type=int, help="Resample everything first. Default: as each set needs it.")
 @click.option("--prefix", is_flag=True, help="Put the set's name before every column: needed where two sets share one.")
+@click.option(
+    "--frame", metavar="S", type=float, help="Short frames of S seconds for hand-crafted sets. Default: theirs."
+)
+@click.option(
+    "--hop", metavar="S", type=float, help="S seconds from frame to frame for hand-crafted sets. Default: theirs."
+)
+@click.option(
+    "--compat",
+    type=click.Choice(["int16"]),
+    help="Let hand-crafted sets see samples as openSMILE does: cut down to 16 bits, wrapped at full scale.",
+)
 @click.option("--overwrite", is_flag=True, help="Start anew. Default: go on where an earlier run stopped.")
 @click.option(
     "--max-failures",
@@ -128,10 +140,13 @@ def _announce(config: Any) -> None:
     from .worker import setup_of
 
     setup = setup_of(config)
-    for name, model in setup.models.items():
-        click.echo(
-            f"{name}: {len(model.columns)} features of the model {model.name}, licence {model.licence}", err=True
-        )
+    for name in setup.identity:
+        if name in setup.models:
+            model = setup.models[name]
+            text = f"{model.dim} features of the model {model.name}, licence {model.licence}"
+        else:
+            text = f"{sum(column.set == name for column in setup.columns)} features"
+        click.echo(f"{name}: {text}", err=True)
 
 
 @contextmanager

@@ -26,8 +26,9 @@ from . import __version__
 from .audio import show
 from .errors import ConfigError, InputError, OutputError, StorageError
 from .inputs import Item, plan_items
+from .plan import Level
 from .store import Manifest, assemble, digest, read, schema_of, seconds, table_kind, table_parts, take_back
-from .worker import Config, Failure, run_shard, setup_of
+from .worker import Config, Failure, run_shard, setup_of, warm_up
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,6 +217,8 @@ def run(
         progress.reused = progress.done
         on_progress(progress)
         todo = [shard for shard in shards if shard.key not in done]
+        if todo:
+            warm_up(setup, on_note)
         for shard, entry in _engine(jobs, executor, len(todo))(config, todo, place.folder, on_note):
             if "output_error" in entry:
                 raise StorageError(f"{place.name}: cannot be written ({entry['output_error']}); {_KEPT}")
@@ -255,7 +258,7 @@ def extract(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     sets: str | Sequence[str] | None = None,
-    level: str = "functionals",
+    level: Level = "functionals",
     jobs: int = 1,
     output: str | os.PathLike[str] | None = None,
     **options: Any,

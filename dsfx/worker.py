@@ -2,11 +2,12 @@
 
 import errno
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from threading import Timer
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,15 +15,17 @@ import numpy as np
 from . import __version__
 from .audio import Recording, SampleHash, Samples, resample, resample_blocks
 from .deep import DEFAULT as DEFAULT_MODEL
-from .deep import Model, load_model
+from .deep import Model, catalogue, load_model
 from .errors import AudioError, ConfigError, DsfxError
 from .inputs import Item
+from .lld.framing import Compat
+from .plan import LEVELS, Level, Plan, Rows
+from .setfile import SetFile, read_set, standard_sets
 from .store import Column, Key, Matrix, ShardWriter, digest
 
-__all__ = ["Config", "Failure", "Setup", "run_shard", "setup_of"]
+__all__ = ["Config", "Failure", "Setup", "run_shard", "setup_of", "warm_up"]
 
-DEFAULT_SETS = ("deep",)
-LEVELS = ("functionals", "lld", "lld-delta")
+DEFAULT_SETS = ("deep", "eGeMAPSv02", "ComParE_2016")
 
 _TOLERANCE = 10_000_000
 """A segment may end this many nanoseconds after its recording: tables round to hundredths of a second."""
@@ -36,7 +39,7 @@ class Config:
     """What to extract. Two runs with equal configurations and inputs give the same table."""
 
     sets: tuple[str, ...] = DEFAULT_SETS
-    level: str = "functionals"
+    level: Level = "functionals"
     channel: str | int = "mix"
     """"mix": the mean of all channels; or a channel's number, counted from 0."""
     rate: int | None = None
@@ -47,6 +50,12 @@ class Config:
     """Seconds from one window to the next. The default is the window's length."""
     prefix: bool = False
     """Put the set's name and a dot before each column."""
+    frame: float | None = None
+    """Seconds; length of the short frames of hand-crafted sets, instead of the sets' own."""
+    hop: float | None = None
+    """Seconds; step of their frames, instead of the sets' own."""
+    compat: Compat = None
+    """"int16": hand-crafted sets see what the reference sees, samples cut down to 16 bits and wrapped at full scale."""
 
     def __post_init__(self) -> None:
         if not self.sets:
@@ -77,53 +86,83 @@ class Failure(NamedTuple):
 
 
 class Setup:
-    """A configuration made ready to run: models found and checked, columns named."""
+    """A configuration made ready to run: models found and checked, hand-crafted sets planned, columns named.
+
+    Attributes
+    ----------
+    models : dict of str to Model
+        The networks, by the set's name in the table.
+    plan : Plan or None
+        All hand-crafted sets together, so that what they share is computed once.
+    planned : list of str
+        The names of the plan's sets, in its order.
+    identity : dict of str to str
+        Name and hash of every set, in the order of the columns: equal if and only if the numbers they compute are.
+    columns : list of Column
+    """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.models: dict[str, Model] = {}
+        self.identity: dict[str, str] = {}
+        crafted: list[SetFile] = []
         for name in config.sets:
             if name == "deep" or name.startswith("deep:"):
                 model = load_model(name.partition(":")[2] or DEFAULT_MODEL)
-                label = "deep" if name == "deep" else f"deep:{model.name}"
-                if label in self.models:
-                    raise ConfigError(f"--set {name}: another set is already called {label}")
+                label, identity = "deep" if name == "deep" else f"deep:{model.name}", model.sha256
                 self.models[label] = model
+            elif name not in standard_sets() and not name.endswith(".toml"):
+                known = ", ".join(["deep", *(f"deep:{n}" for n in catalogue()), *standard_sets()])
+                raise ConfigError(f"--set {name}: no such set; there are {known}, deep:FOLDER and FILE.toml")
             else:
-                raise ConfigError(f"--set {name}: no such set (`dsfx sets` lists them)")
-        if config.level != "functionals" and self.models:
+                crafted.append(read_set(name, config.frame, config.hop))
+                label, identity = crafted[-1].name, crafted[-1].hash
+            if label in self.identity:
+                raise ConfigError(f"--set {name}: another set is already called {label}")
+            self.identity[label] = identity
+        if config.level != "functionals" and (self.models or len(crafted) != 1):
             raise ConfigError(
-                f"--level {config.level}: deep has one row per segment and none per frame; "
-                "name the hand-crafted sets you want with --set"
+                f"--level {config.level}: a table of frames holds one hand-crafted set, since sets differ in their "
+                f"frames; choose it with --set ({', '.join(standard_sets())}, or a TOML file)"
             )
-        self.columns: list[Column] = []
+        if not crafted and (config.frame or config.hop or config.compat):
+            raise ConfigError("--frame, --hop and --compat are for hand-crafted sets; none is among the --set")
+        self.plan = Plan(crafted, config.level, config.compat) if crafted else None
+        self.planned = [entry.name for entry in crafted]
+        self.min_seconds = {entry.name: entry.long for entry in crafted}
+        self.columns = self._columns()
+        self.width = len(self.columns)
+
+    def _columns(self) -> list[Column]:
+        named: dict[str, list[tuple[str, str | None]]] = {
+            label: [(name, None) for name in model.columns] for label, model in self.models.items()
+        }
+        if self.plan:
+            for label, names, units in zip(self.planned, self.plan.names, self.plan.units, strict=True):
+                named[label] = list(zip(names, units, strict=True))
+        columns: list[Column] = []
         owner: dict[str, str] = {}
-        for name, model in self.models.items():
-            for column in model.columns:
-                full = f"{name}.{column}" if config.prefix else column
+        for label in self.identity:
+            for name, unit in named[label]:
+                full = f"{label}.{name}" if self.config.prefix else name
                 if full in owner:
                     raise ConfigError(
-                        f"the sets {owner[full]} and {name} both have a column {full}; "
+                        f"the sets {owner[full]} and {label} both have a column {full}; "
                         "--prefix puts the set's name before every column"
                     )
-                owner[full] = name
-                self.columns.append(Column(full, name))
-        self.width = len(self.columns)
+                owner[full] = label
+                columns.append(Column(full, label, unit))
+        return columns
 
     @property
     def max_seconds(self) -> float:
-        """Longest segment that is held in memory as a whole."""
-        return min(model.max_seconds for model in self.models.values())
-
-    @property
-    def identity(self) -> dict[str, str]:
-        """Name and hash of every set: equal if and only if the numbers they compute are."""
-        return {name: model.sha256 for name, model in self.models.items()}
+        """Longest segment that is held in memory as a whole; functionals always need all of theirs."""
+        return float("inf") if self.plan else min(model.max_seconds for model in self.models.values())
 
     @property
     def metadata(self) -> dict[str, str]:
         """What the table says of itself."""
-        config = json.dumps(asdict(self.config) | {"sets": list(self.models)}, sort_keys=True)
+        config = json.dumps(asdict(self.config) | {"sets": list(self.identity)}, sort_keys=True)
         metadata = {
             "dsfx_version": __version__,
             "config": config,
@@ -136,6 +175,24 @@ class Setup:
             metadata["model_sha256"] = ",".join(model.sha256 for model in self.models.values())
             metadata["model_licence"] = ",".join(model.licence for model in self.models.values())
         return metadata
+
+
+def warm_up(setup: Setup, announce: Callable[[str], None]) -> None:
+    """Have the compiled kernels of hand-crafted sets at hand, and on disk for the workers.
+
+    They are compiled when dsfx runs for the first time, which takes half a minute; that is announced.
+    """
+    if setup.plan is None:
+        return
+    timer = Timer(
+        2.0, announce, ["compiling the kernels of the hand-crafted sets, once; this takes about half a minute"]
+    )
+    timer.start()
+    try:
+        t = np.arange(16_000, dtype=np.float32) / 16_000
+        setup.plan.compute((0.3 * np.sin(2 * np.pi * 120 * t) * np.cos(2 * np.pi * 5 * t)).astype(np.float32), 16_000)
+    finally:
+        timer.cancel()
 
 
 @lru_cache(maxsize=1)
@@ -242,6 +299,8 @@ class _Pending(NamedTuple):
     key: Key
     parts: dict[str, Samples | Matrix]
     """By set: a 1-D signal for the network, or a finished row of shape (1, width)."""
+    gaps: list[str]
+    """Why some of it is NaN."""
 
 
 class _Rows:
@@ -271,7 +330,9 @@ class _Rows:
             rate = recording.rate
             start = _frame(item.start, rate)
             stop = None if item.end is None else _frame(item.end, rate)
-            if config.window is None:
+            if self.setup.plan and config.level != "functionals":
+                frames = self._frames(self.setup.plan, recording, item, start, stop)
+            elif config.window is None:
                 frames = self._segment(recording, item, start, stop)
             else:
                 frames = self._windows(recording, item, start, stop)
@@ -315,7 +376,36 @@ class _Rows:
             parts[name] = model.embed_long(resample_blocks(signal, rate, model.sampling_rate))[np.newaxis]
         self._check_end(recording, item, start, stop, frames)
         key = Key(item.file, item.start, _end(item, frames, recording.rate), identity.hexdigest())
-        self._pending.append(_Pending(key, parts))
+        self._pending.append(_Pending(key, parts, []))
+        return frames
+
+    def _frames(self, plan: Plan, recording: Recording, item: Item, start: int, stop: int | None) -> int:
+        """A row for every frame, as they come, in bounded memory.
+
+        The segment is decoded twice: all its rows carry the hash of the whole, and no row is stored before it is
+        known that everything can be decoded.
+        """
+        identity = SampleHash()
+        frames = 0
+        for block in recording.blocks(start, stop):
+            identity.update(block)
+            frames += len(block)
+        self._check_end(recording, item, start, stop, frames)
+        rate = self.setup.config.rate or recording.rate
+        stream = plan.stream(rate)
+
+        def store(rows: Rows) -> None:
+            times = zip(rows.start.tolist(), rows.end.tolist(), strict=True)
+            keys = [Key(item.file, item.start + a, item.start + b, digits) for a, b in times]
+            with _storage():
+                self.writer.append(keys, rows.values)
+            if len(keys) == 1 and np.isnan(rows.values).all():
+                self._note_gaps(keys[0], [self._needs(self.setup.planned[0])])
+
+        digits = identity.hexdigest()
+        for block in resample_blocks(recording.blocks(start, stop), recording.rate, rate):
+            store(stream.push(block)[0])
+        store(stream.finish()[0])
         return frames
 
     def _windows(self, recording: Recording, item: Item, start: int, stop: int | None) -> int:
@@ -363,7 +453,8 @@ class _Rows:
         identity.update(samples)
         if self.setup.config.rate:
             samples, rate = resample(samples, rate, self.setup.config.rate), self.setup.config.rate
-        parts: dict[str, Samples | Matrix] = {}
+        gaps: list[str] = []
+        parts: dict[str, Samples | Matrix] = self._crafted(samples, rate, gaps)
         resampled: dict[int, Samples] = {}
         for name, model in self.setup.models.items():
             to = model.sampling_rate
@@ -371,9 +462,28 @@ class _Rows:
                 resampled[to] = resample(samples, rate, to)
                 self._held += len(resampled[to])
             parts[name] = resampled[to]
-        self._pending.append(_Pending(Key(file, start, end, identity.hexdigest()), parts))
+        self._pending.append(_Pending(Key(file, start, end, identity.hexdigest()), parts, gaps))
         if len(self._pending) >= _BATCH_ROWS or self._held > _BATCH_SAMPLES:
             self.flush()
+
+    def _crafted(self, samples: Samples, rate: int, gaps: list[str]) -> dict[str, Samples | Matrix]:
+        """Compute the rows of all hand-crafted sets; what they cannot be computed from gives NaN and a reason."""
+        plan, planned = self.setup.plan, self.setup.planned
+        if plan is None:
+            return {}
+        try:
+            found = [rows.values for rows in plan.compute(samples, rate)] if len(samples) else None
+        except AudioError as error:
+            found = None
+            gaps.append(str(error))
+        else:
+            gaps += [self._needs(n) for i, n in enumerate(planned) if found is None or np.isnan(found[i]).all()]
+        if found is None:
+            found = [np.full((1, len(names)), np.nan, np.float32) for names in plan.names]
+        return dict(zip(planned, found, strict=True))
+
+    def _needs(self, name: str) -> str:
+        return f"too short, {name} needs {self.setup.min_seconds[name]:.3g} s"
 
     def flush(self) -> None:
         """Run the networks over the queued signals, and store all queued rows."""
@@ -381,9 +491,12 @@ class _Rows:
         if not pending:
             return
         blocks: list[Matrix] = []
-        short = [[] for _ in pending]  # type: list[list[str]]
-        for name, model in self.setup.models.items():
-            values = np.full((len(pending), len(model.columns)), np.nan, np.float32)
+        for name in self.setup.identity:
+            if name not in self.setup.models:
+                blocks.append(np.concatenate([row.parts[name] for row in pending]))
+                continue
+            model = self.setup.models[name]
+            values = np.full((len(pending), model.dim), np.nan, np.float32)
             signals: list[Samples] = []
             places: list[int] = []
             for index, row in enumerate(pending):
@@ -391,21 +504,22 @@ class _Rows:
                 if part.ndim == 2:
                     values[index] = part[0]
                 elif len(part) < model.min_samples:
-                    short[index].append(f"{name} needs {model.min_samples / model.sampling_rate:.3g} s")
+                    row.gaps.append(f"too short, {name} needs {model.min_seconds:.3g} s")
                 else:
                     signals.append(part)
                     places.append(index)
             if signals:
                 values[places] = model.embed(signals)
             blocks.append(values)
-        for row, reasons in zip(pending, short, strict=True):
-            if reasons:
-                self.incomplete += 1
-                length = (row.key.end - row.key.start) / 1e9
-                why = f"warning: too short ({length:.3g} s): {', '.join(reasons)}; its columns are NaN"
-                self.failures.append(Failure(row.key.file, row.key.start, row.key.end, why))
+        for row in pending:
+            if row.gaps:
+                self._note_gaps(row.key, row.gaps)
         with _storage():
             self.writer.append([row.key for row in pending], np.concatenate(blocks, axis=1))
+
+    def _note_gaps(self, key: Key, gaps: list[str]) -> None:
+        self.incomplete += 1
+        self.failures.append(Failure(key.file, key.start, key.end, f"warning: NaN: {'; '.join(gaps)}"))
 
 
 def _frame(nanoseconds: int, rate: int) -> int:

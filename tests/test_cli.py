@@ -95,7 +95,7 @@ def test_a_run_in_which_something_failed(wavs, tmp_path, model):
     [
         (["nowhere", "-o", "f.parquet"], "nowhere: no such file or directory"),
         (["wavs", "-o", "f.xls"], "-o f.xls: expected a name that ends in .parquet, .csv, or /"),
-        (["wavs", "-o", "f.parquet", "--set", "mystery"], "--set mystery: no such set (`dsfx sets` lists them)"),
+        (["wavs", "-o", "f.parquet", "--set", "mystery"], "--set mystery: no such set; there are deep, "),
         (["wavs", "-o", "f.parquet", "--set", "deep:mystery"], "no model 'mystery'"),
         (["wavs", "-o", "f.parquet", "--channel", "left"], "--channel left: expected mix"),
         (["wavs", "-o", "f.parquet", "-j", "-1"], "--jobs -1: expected 0 (all cores)"),
