@@ -26,11 +26,11 @@ from statistics import median
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[name] = "1"
 
-import numpy as np
-import opensmile
-import soundfile
+import numpy as np  # noqa: E402
+import opensmile  # noqa: E402
+import soundfile  # noqa: E402
 
-import dsfx
+import dsfx  # noqa: E402
 
 RATE = 16_000
 SETS = ("eGeMAPSv02", "ComParE_2016")
@@ -102,9 +102,8 @@ def one_thread(folder: Path, rounds: int) -> None:
 def all_cores(folder: Path, rounds: int) -> None:
     """Both from files to a table."""
     cores = os.cpu_count() or 1
-    print(
-        f"\n{f'files to table, {cores} workers, ms per s of audio':46} {'openSMILE':>9} {'dsfx':>9}   {'ratio':>6}   range"
-    )
+    title = f"files to table, {cores} workers, ms per s of audio"
+    print(f"\n{title:46} {'openSMILE':>9} {'dsfx':>9}   {'ratio':>6}   range")
     with tempfile.TemporaryDirectory() as scratch:
         signals = pieces(folder, 3) * 20
         paths = []
