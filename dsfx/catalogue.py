@@ -119,9 +119,9 @@ def _percent(share: float) -> str:
 
 
 _MEL = "26 triangular bands of the power spectrum on the mel scale from 20 Hz to 8 kHz"
-_SPECTRUM = "power spectrum of a 20 ms Hamming-windowed frame, without the DC bin"
-_GATED = "A frame counts as voiced only where the windowed 60 ms frame's RMS exceeds 0.001 of full scale."
-_PERIODS = "Periods are found by correlating neighbouring stretches of the waveform around the period that F0 says."
+_SPECTRUM = "power spectrum of a {short:g} ms Hamming-windowed frame, without the DC bin"
+_GATED = "a frame counts as voiced only where the windowed long frame's RMS exceeds 0.001 of full scale"
+_PERIODS = "periods are found by correlating neighbouring stretches of the waveform around the period that F0 says"
 
 DESCRIPTORS: dict[str, Descriptor] = {
     # --- short frames: energy and auditory spectrum
@@ -168,7 +168,7 @@ DESCRIPTORS: dict[str, Descriptor] = {
     "bands_rasta": Descriptor(
         "short",
         "a.u. (auditory)",
-        f"auditory spectrum, band {{label}} (from 0) of {_MEL}: log energy filtered over time by the RASTA band-pass, "
+        f"auditory spectrum, band {{label}} (counted from 0) of {_MEL}: log energy filtered over time by the RASTA band-pass, "
         "weighted with an equal-loudness curve and compressed by the power 0.33",
         lambda p: [f"audSpec_Rfilt[{b}]" for b in range(p["bands"])],
         labels=lambda p: [str(b) for b in range(p["bands"])],
@@ -364,7 +364,7 @@ DESCRIPTORS: dict[str, Descriptor] = {
     "zcr": Descriptor(
         "long",
         "1",
-        "zero-crossing rate: share of the samples of a 60 ms frame at which the sign changes",
+        "zero-crossing rate: share of the samples of a {long:g} ms frame at which the sign changes",
         _one("pcm_zcr"),
         traps=("every sample of digital silence counts as a crossing, so silence gives almost 1",),
         section="part 01 section 6",
@@ -372,7 +372,7 @@ DESCRIPTORS: dict[str, Descriptor] = {
     "f0": Descriptor(
         "pitch",
         "Hz",
-        "fundamental frequency: sub-harmonic summation on a 60 ms Gauss-windowed spectrum, smoothest path (Viterbi) "
+        "fundamental frequency: sub-harmonic summation on a {long:g} ms Gauss-windowed spectrum, smoothest path (Viterbi) "
         "through the candidates; 0 where unvoiced",
         _one("F0final"),
         traps=(_GATED,),
@@ -382,7 +382,7 @@ DESCRIPTORS: dict[str, Descriptor] = {
     "f0_semitones": Descriptor(
         "pitch",
         "semitone re 27.5 Hz",
-        "fundamental frequency in semitones above 27.5 Hz: sub-harmonic summation on a 60 ms Gauss-windowed spectrum, "
+        "fundamental frequency in semitones above 27.5 Hz: sub-harmonic summation on a {long:g} ms Gauss-windowed spectrum, "
         "smoothest path (Viterbi) through the candidates; 0 where unvoiced",
         _one("F0semitoneFrom27.5Hz"),
         traps=(_GATED,),
@@ -460,7 +460,10 @@ DESCRIPTORS: dict[str, Descriptor] = {
         "dB",
         "harmonic difference H1-H2: level of one partial over that of the next; 0 where unvoiced",
         _one("logRelF0-H1-H2"),
-        traps=('counted from 0, so that "H1" is the second partial and "H2" the third; the fundamental is neither',),
+        traps=(
+            'partials are counted from 0, so that "H1" is the second partial and "H2" the third; the fundamental is '
+            "neither",
+        ),
         reference="eyben2016",
         section="part 02 section 12.5",
     ),
@@ -470,7 +473,10 @@ DESCRIPTORS: dict[str, Descriptor] = {
         "harmonic difference H1-A3: level of a partial over that of the strongest one near the third formant; 0 where "
         "unvoiced",
         _one("logRelF0-H1-A3"),
-        traps=('counted from 0, so that "H1" is the second partial', "without a partial near F3, 201 dB are subtracted"),
+        traps=(
+            'partials are counted from 0, so that "H1" is the second partial',
+            "without a partial near F3, 201 dB are subtracted",
+        ),
         reference="eyben2016",
         section="part 02 section 12.5",
     ),

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from .catalogue import contour_unit, functional_unit
 from .errors import ConfigError
 from .functionals.contours import Contours
-from .functionals.ends import Ends, Stage, ends
+from .functionals.ends import Ends, ends
 from .functionals.smoothing import delta, delta_in_segments, smooth
 from .functionals.summary import Summary
 from .lld.energy import ZeroCrossings
@@ -23,7 +23,7 @@ from .lld.fft import LANES
 from .lld.framing import Compat, Framing, prepare_samples
 from .lld.long import FormantFeed, LongFrames, Tracker
 from .lld.short import ShortFrames
-from .setfile import ContourGroup, FunctionalGroup, SetFile
+from .setfile import ContourGroup, FunctionalGroup, SetFile, stages
 
 __all__ = ["LEVELS", "Level", "Plan", "Rows", "Stream"]
 
@@ -378,7 +378,7 @@ class _SetPlan:
         self.gates_formants = all(column.gate == "voiced" for column in formants)
         self.contours = {group.name: _GroupPlan(group, group.name in deltas) for group in self.groups}
         self.summaries = [_SummaryPlan(group, spec) for group in spec.functionals] if level == "functionals" else []
-        self.stages = self._stages()
+        self.stages = stages(self.groups, deltas, spec.functionals if level == "functionals" else ())
         self.front = 0
         self.names, self.units = self._columns()
 
@@ -391,26 +391,6 @@ class _SetPlan:
         is_delta = self.level == "lld-delta"
         names = [name for group in self.groups for name in group.names(is_delta)]
         return names, [contour_unit(column.source.kind, is_delta) for group in self.groups for column in group.columns]
-
-    def _stages(self) -> tuple[Stage, ...]:
-        tables, windows, deltas, summaries = [], [], [], []
-        for plan in self.contours.values():
-            name, inputs = plan.group.name, plan.streams
-            if plan.group.joined or (plan.group.smoothing == "none" and len(inputs) > 1):
-                tables.append(Stage(f"{name}:table", "table", inputs))
-                inputs = (f"{name}:table",)
-            if plan.group.smoothing != "none":
-                windows.append(Stage(f"{name}:smooth", "window", inputs, 1))
-                inputs = (f"{name}:smooth",)
-            plan.end = inputs[0]
-            if plan.with_delta:
-                deltas.append(Stage(f"{name}:delta", "window", inputs, 2))
-        for i, summary in enumerate(self.summaries):
-            read = tuple(
-                f"{name}:delta" if is_delta else self.contours[name].end for name, is_delta in summary.group.contours
-            )
-            summaries.append(Stage(f"summary {i}", "summary", read))
-        return (*tables, *windows, *deltas, *summaries)
 
     def connect(self, number: int, front: _Front, tracker: int | None) -> None:
         self.front = number
@@ -435,7 +415,7 @@ class _SetPlan:
         ready = {name: plan.whole(found, end, memory) for name, plan in self.contours.items()}
         parts = []
         for i, summary in enumerate(self.summaries):
-            frames = end.frames[f"summary {i}"]
+            frames = end.frames[str(i)]
             key = (self.front, frames, summary.key, tuple(self.contours[n].key for n, _ in summary.group.contours))
             if key not in memory:
                 memory[key] = summary(ready, frames)
@@ -449,13 +429,15 @@ class _GroupPlan:
     def __init__(self, group: ContourGroup, with_delta: bool) -> None:
         self.group = group
         self.with_delta = with_delta
-        self.streams = tuple(dict.fromkeys(column.stream for column in group.columns))
-        self.input = np.array([0 if group.joined else self.streams.index(c.stream) for c in group.columns])
-        self.end = ""
+        self.input = np.array([0 if group.joined else group.streams.index(c.stream) for c in group.columns])
         self.tracker: int | None = None
         self.pieces: list[tuple[str, slice, slice]] = []
         self.key: tuple[Any, ...] = ()
-        self.gates = [(c.gate, i) for i, c in enumerate(group.columns) if c.gate]
+        self.gates = tuple(
+            (gate, np.array(columns))
+            for gate in ("voiced", "unvoiced")
+            if (columns := [i for i, column in enumerate(group.columns) if column.gate == gate])
+        )
 
     def connect(self, front: _Front, tracker: int | None) -> None:
         """Learn where in the shared descriptors the columns stand."""
@@ -492,7 +474,7 @@ class _GroupPlan:
             front.long,
             front.hop,
             tuple((name, source.start, source.stop) for name, source, _ in self.pieces),
-            tuple(self.gates),
+            tuple((gate, *columns) for gate, columns in self.gates),
             group.joined,
             group.smoothing,
             group.delta,
@@ -509,8 +491,12 @@ class _GroupPlan:
             out[: len(rows), target] = rows
         if self.gates:
             voiced = values[self.voice][:, self.voiced_at] > 0
-            for gate, i in self.gates:
-                out[voiced if gate == "unvoiced" else ~voiced, i] = 0
+            for gate, columns in self.gates:
+                closed = voiced if gate == "unvoiced" else ~voiced
+                if len(columns) == out.shape[1]:
+                    out[closed] = 0
+                else:
+                    out[np.ix_(closed, columns)] = 0
         return out
 
     def whole(self, found: _Found, end: Ends, memory: dict[Any, Any]) -> tuple[F32, F32 | None]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -17,6 +17,7 @@ from typing import Any, Literal
 from . import tomllines
 from .catalogue import DESCRIPTORS, FUNCTIONALS, NUMBERED, Descriptor, Functional, functional
 from .errors import ConfigError
+from .functionals.ends import Stage
 
 __all__ = [
     "Column",
@@ -24,7 +25,9 @@ __all__ = [
     "FunctionalGroup",
     "SetFile",
     "Source",
+    "percentile_shares",
     "read_set",
+    "stages",
     "standard_sets",
 ]
 
@@ -70,6 +73,11 @@ class ContourGroup:
     delta: Literal["plain", "segments", "none"]
     delta_suffix: str
 
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """What its columns wait for."""
+        return tuple(dict.fromkeys(column.stream for column in self.columns))
+
     def names(self, delta: bool = False) -> list[str]:
         """Names of the contours; an index stays at the end (``mfcc_sma[1]``)."""
         suffix = self.suffix + (self.delta_suffix if delta else "")
@@ -113,6 +121,44 @@ class SetFile:
 
     def group(self, name: str) -> ContourGroup:
         return next(group for group in self.contours if group.name == name)
+
+
+def stages(
+    groups: Sequence[ContourGroup], deltas: Collection[str], functionals: Sequence[FunctionalGroup]
+) -> tuple[Stage, ...]:
+    """The steps from descriptors to a table, for the game of counters at the end of the input.
+
+    Parameters
+    ----------
+    groups : sequence of ContourGroup
+    deltas : collection of str
+        Names of the groups whose deltas are wanted.
+    functionals : sequence of FunctionalGroup
+
+    Returns
+    -------
+    tuple of Stage
+        Smoothing and deltas are named ``GROUP:smooth`` and ``GROUP:delta``, functionals by their number.
+    """
+    tables, smoothing, changes = [], [], []
+    last: dict[tuple[str, bool], str] = {}
+    for group in groups:
+        inputs = group.streams
+        if group.joined or (group.smoothing == "none" and len(inputs) > 1):
+            tables.append(Stage(f"{group.name}:table", "table", inputs))
+            inputs = (f"{group.name}:table",)
+        if group.smoothing != "none":
+            smoothing.append(Stage(f"{group.name}:smooth", "window", inputs, 1))
+            inputs = (f"{group.name}:smooth",)
+        last[group.name, False] = inputs[0]
+        if group.name in deltas:
+            changes.append(Stage(f"{group.name}:delta", "window", inputs, 2))
+            last[group.name, True] = f"{group.name}:delta"
+    summaries = [
+        Stage(str(i), "summary", tuple(last[contours] for contours in group.contours))
+        for i, group in enumerate(functionals)
+    ]
+    return (*tables, *smoothing, *changes, *summaries)
 
 
 def with_suffix(name: str, suffix: str) -> str:

@@ -101,7 +101,7 @@ def _close_gaps(x: Float32s, out: Float32s, n: NDArray[np.int64]) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _basics(x: Float32s, n: NDArray[np.int64], total: NDArray[np.float64], out: Float32s) -> None:
-    low, high, spread, mean = out
+    low, high, spread, mean = out[0], out[1], out[2], out[3]  # unpacked at once, the loops would not vectorise
     low[:] = x[0]
     high[:] = x[0]
     shortest = x.shape[0]

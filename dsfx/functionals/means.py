@@ -29,7 +29,7 @@ def means(contours: Contours) -> Float32s:
     """
     x = contours.x
     out = np.zeros((contours.count, len(NAMES)), np.float32)
-    _means(x, contours.n, contours.mean, np.zeros((4, contours.count)), np.zeros((4, contours.count), np.int64), out)
+    _means(x, contours.n, contours.mean, np.zeros((4, contours.count)), np.zeros((3, contours.count), np.int64), out)
     return out
 
 
@@ -44,8 +44,9 @@ def _means(
 ) -> None:
     # The geometric mean needs Σ ln|x|. A product with its exponent split off now and then says the same without a
     # logarithm per frame: six factors of at most 2^128 (at least 2^-149) cannot leave the range of a double.
-    positive, square, absolute, product = sums
-    n_positive, n_nonzero, exponent, _ = counts
+    # Rows by index: unpacked at once, the loops would not vectorise.
+    positive, square, absolute, product = sums[0], sums[1], sums[2], sums[3]
+    n_positive, n_nonzero, exponent = counts[0], counts[1], counts[2]
     bits = product.view(np.int64)
     product[:] = 1
     for i in range(x.shape[0]):

@@ -29,7 +29,7 @@ def moments(contours: Contours) -> Float32s:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _moments(x: Float32s, n: NDArray[np.int64], mean: Float32s, sums: NDArray[np.float64], out: Float32s) -> None:
-    second, third, fourth = sums
+    second, third, fourth = sums[0], sums[1], sums[2]  # unpacked at once, the loops would not vectorise
     shortest = x.shape[0]
     for c in range(x.shape[1]):
         shortest = min(shortest, n[c])

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 from .contours import Contours, Float32s
 
@@ -23,15 +25,21 @@ def percentiles(contours: Contours, shares: Sequence[float]) -> Float32s:
     float32 array, shape (contours, len(shares))
         0 for a contour without frames. Weights, products and their sum are single precision.
     """
-    ordered = contours.ascending
-    last = np.maximum(contours.n - 1, 0)[:, None]
-    place = np.asarray(shares, np.float64) * last
-    below = place.astype(np.int64)
-    rest = place - below
-    above = np.minimum(below + 1, last)
-    lower = np.take_along_axis(ordered, below, 1)
-    upper = np.take_along_axis(ordered, above, 1)
-    between = lower * (1 - rest).astype(np.float32) + upper * rest.astype(np.float32)
-    out = np.where(rest == 0, lower, between)
-    out[contours.n == 0] = 0
+    out = np.zeros((contours.count, len(shares)), np.float32)
+    _interpolate(contours.ascending, contours.n, np.asarray(shares, np.float64), out)
     return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _interpolate(ascending: Float32s, n: NDArray[np.int64], shares: NDArray[np.float64], out: Float32s) -> None:
+    for c in range(n.size):
+        if n[c] == 0:
+            continue
+        for j in range(shares.size):
+            place = shares[j] * (n[c] - 1)
+            below = int(place)
+            rest = place - below
+            y = ascending[c, below]
+            if rest > 0:
+                y = y * np.float32(1 - rest) + ascending[c, below + 1] * np.float32(rest)
+            out[c, j] = y

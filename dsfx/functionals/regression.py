@@ -133,7 +133,7 @@ def _errors(
     linear: NDArray[np.float64],
     square: NDArray[np.float64],
 ) -> None:
-    slope, offset, a, b, c0 = fit
+    slope, offset, a, b, c0 = fit[0], fit[1], fit[2], fit[3], fit[4]  # unpacked at once, it would not vectorise
     linear[:] = 0
     square[:] = 0
     for i in range(shortest):

@@ -38,10 +38,11 @@ def level_segments(contours: Contours, levels: tuple[float, float], most: int, s
         `numSegments` per second; `meanSegLen`, `maxSegLen`, `minSegLen`, `segLenStddev` in seconds. 0 without segments.
     """
     out = np.zeros((contours.count, len(NAMES)), np.float32)
-    low, spread = contours.minimum, contours.range
-    lower = (low + spread * np.float32(levels[0])).astype(np.float32)
-    upper = (low + spread * np.float32(levels[1])).astype(np.float32)
-    _between_crossings(contours.rows, contours.n, lower, upper, most, np.float32(step), out)
+    lines = contours.minimum + contours.range * np.asarray(levels, np.float32)[:, None]
+    state = np.zeros((2, contours.count), np.float32)
+    lengths = np.empty((contours.count, most), np.int64)
+    _between_crossings(contours.x, contours.n, lines, state, np.empty(contours.count, np.bool_), lengths, out)
+    _in_seconds(contours.n, lengths, np.float32(step), out)
     return out
 
 
@@ -74,39 +75,47 @@ def run_segments(contours: Contours, of_zeros: bool, shortest: int, pause: int, 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _between_crossings(
-    rows: Float32s,
+    x: Float32s,
     n: NDArray[np.int64],
-    lower: Float32s,
-    upper: Float32s,
-    most: int,
-    step: np.float32,
+    lines: Float32s,
+    state: Float32s,
+    crossing: NDArray[np.bool_],
+    lengths: NDArray[np.int64],
     out: Float32s,
 ) -> None:
-    lengths = np.empty(most, np.int64)
-    three = np.float32(3)
-    for c in range(rows.shape[0]):
-        row = rows[c, : n[c]]
-        least = max(2, n[c] // 100 - 1)
-        boundary = -(least // 2)
-        count = 0
-        total = np.float32(0)
-        previous = np.float32(0)
-        a, b = lower[c], upper[c]
-        for i in range(row.size):
-            total += row[i]
-            if i >= 3:
-                total -= row[i - 3]
-            v = total / (three if i >= 2 else np.float32(i + 1))
-            # Above, on or below a level as 1, 0, -1: a crossing changes the sign, or leaves the level.
-            if ((v > a) & (previous <= a)) | ((v < a) & (previous >= a)) | ((v > b) & (previous <= b)) | (
-                (v < b) & (previous >= b)
-            ) and i - boundary > least:
-                if count < most:
-                    lengths[count] = i - boundary
-                    count += 1
-                boundary = i
-            previous = v
-        _statistics(lengths[:count], n[c], step, out[c])
+    """Lengths in frames; how many there are goes to the first column of `out`."""
+    least = np.maximum(2, n // 100 - 1)
+    boundary = -(least // 2)
+    lower, upper, total, previous = lines[0], lines[1], state[0], state[1]
+    for i in range(x.shape[0]):
+        row = x[i]
+        for c in range(row.size):
+            total[c] += row[c]
+        if i >= 3:
+            oldest = x[i - 3]
+            for c in range(row.size):
+                total[c] -= oldest[c]
+        width = np.float32(min(i + 1, 3))
+        for c in range(row.size):
+            v, u = total[c] / width, previous[c]
+            a, b = lower[c], upper[c]
+            crossing[c] = (
+                ((v > a) & (u <= a)) | ((v < a) & (u >= a)) | ((v > b) & (u <= b)) | ((v < b) & (u >= b))
+            )  # fmt: skip
+            previous[c] = v
+        for c in range(row.size):
+            if crossing[c] and i - boundary[c] > least[c] and i < n[c]:
+                count = int(out[c, 0])
+                if count < lengths.shape[1]:
+                    lengths[c, count] = i - boundary[c]
+                    out[c, 0] = count + 1
+                boundary[c] = i
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _in_seconds(n: NDArray[np.int64], lengths: NDArray[np.int64], step: np.float32, out: Float32s) -> None:
+    for c in range(n.size):
+        _statistics(lengths[c, : int(out[c, 0])], n[c], step, out[c])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -43,25 +43,26 @@ class Summary:
         self.names = tuple(names)
         families: dict[str, list[str]] = {}
         for name in names:
-            found = functional(name)
-            if found is None:
+            known = functional(name)
+            if known is None:
                 raise ConfigError(f"no functional {name!r}")
-            missing = [need for need in found.needs if need not in parameters]
+            missing = [need for need in known.needs if need not in parameters]
             if missing:
                 raise ConfigError(f"functional {name!r} needs parameters {missing[0]!r}")
-            families.setdefault(found.family, []).append(name)
+            families.setdefault(known.family, []).append(name)
         self._parts = []
+        found: list[str] = []
         for family, members in families.items():
             compute, columns = _PARTS[family](members, parameters, step)
-            source = np.array([list(columns).index(name) for name in members])
-            self._parts.append((compute, source, np.array([self.names.index(name) for name in members])))
+            self._parts.append(compute)
+            found += columns
+        self._order = None if tuple(found) == self.names else np.array([found.index(name) for name in names])
 
     def __call__(self, contours: Contours) -> Float32s:
         """Values, shape (contours, functionals)."""
-        out = np.empty((contours.count, len(self.names)), np.float32)
-        for compute, source, target in self._parts:
-            out[:, target] = compute(contours)[:, source]
-        return out
+        parts = [compute(contours) for compute in self._parts]
+        values = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+        return values if self._order is None else values[:, self._order]
 
 
 def _means(members: Sequence[str], parameters: Parameters, step: float) -> Part:

@@ -26,33 +26,42 @@ def times(contours: Contours, levels: Sequence[float]) -> Float32s:
         Per level the share of frames above it; `risetime`, the share of steps that rise; `leftctime`, the share of
         inner frames where the slope grows. Strict comparisons: a plateau counts for neither.
     """
-    out = np.zeros((contours.count, len(levels) + 2), np.float32)
-    _times(contours.rows, contours.n, contours.minimum, contours.range, np.asarray(levels, np.float32), out)
+    fractions = np.asarray(levels, np.float32)[:, None]
+    thresholds = fractions * contours.range + contours.minimum
+    counts = np.zeros((len(levels) + 2, contours.count), np.int32)
+    out = np.empty((contours.count, len(counts)), np.float32)
+    _times(contours.x, contours.n, contours.n.astype(np.int32), thresholds, counts, out)
     return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _times(
-    rows: Float32s, n: NDArray[np.int64], low: Float32s, spread: Float32s, levels: Float32s, out: Float32s
+    x: Float32s,
+    n: NDArray[np.int64],
+    ends: NDArray[np.int32],
+    thresholds: Float32s,
+    counts: NDArray[np.int32],
+    out: Float32s,
 ) -> None:
-    k = levels.size
-    for c in range(rows.shape[0]):
-        if n[c] == 0:
-            continue
-        row = rows[c, : n[c]]
-        for j in range(k):
-            level = levels[j] * spread[c] + low[c]
-            above = 0
-            for v in row:
-                above += v > level
-            out[c, j] = np.float32(above / row.size)
-        rising = 0
-        for i in range(1, row.size):
-            rising += row[i] > row[i - 1]
-        if row.size > 1:
-            out[c, k] = np.float32(rising / (row.size - 1))
-        left = 0
-        for i in range(2, row.size):
-            left += row[i] - row[i - 1] > row[i - 1] - row[i - 2]
-        if row.size > 2:
-            out[c, k + 1] = np.float32(left / (row.size - 2))
+    # Frame numbers and counts are as wide as the values, so that the compiler fills its lanes.
+    levels = thresholds.shape[0]
+    rising, left = counts[levels], counts[levels + 1]
+    for i in range(x.shape[0]):
+        row = x[i]
+        now = np.int32(i)
+        for j in range(levels):
+            level, above = thresholds[j], counts[j]
+            for c in range(row.size):
+                above[c] += (row[c] > level[c]) & (now < ends[c])
+        if i > 0:
+            before = x[i - 1]
+            for c in range(row.size):
+                rising[c] += (row[c] > before[c]) & (now < ends[c])
+        if i > 1:
+            before, first = x[i - 1], x[i - 2]
+            for c in range(row.size):
+                left[c] += (row[c] - before[c] > before[c] - first[c]) & (now < ends[c])
+    for j in range(counts.shape[0]):
+        fewer = max(j - levels + 1, 0)
+        for c in range(n.size):
+            out[c, j] = np.float32(counts[j, c] / max(n[c] - fewer, 1))
