@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 from . import deep
+from . import describe as crafted
 from .errors import ConfigError
 from .frontend import FrontEnd
+from .setfile import standard_sets
 
 __all__ = ["Entry", "describe", "entries", "list_sets"]
 
@@ -26,6 +28,10 @@ def entries() -> list[Entry]:
         model = deep.load_model(name)
         also = " (the default: `deep`)" if name == deep.DEFAULT else ""
         found.append(Entry(f"deep:{name}", model.dim, model.min_seconds, model.licence, f"{model.description}{also}"))
+    for name in standard_sets():
+        whole = crafted.describe(name)
+        if isinstance(whole, crafted.SetDescription):
+            found.append(Entry(name, len(whole.columns["functionals"]), whole.shortest, "Apache-2.0", whole.title))
     return found
 
 
@@ -37,7 +43,10 @@ def list_sets() -> str:
     table = "\n".join(
         "  ".join([*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[4]]) for line in lines
     )
-    return f"{table}\n\nYour own: --set deep:FOLDER takes a folder that `dsfx train` made."
+    return (
+        f"{table}\n\n`deep` gives a row per segment; the others also a row per frame (--level lld, --level lld-delta).\n"
+        "Your own: --set deep:FOLDER takes a folder that `dsfx train` made, --set FILE.toml a copy of a set, changed."
+    )
 
 
 def describe(name: str, column: str | None = None) -> str:
@@ -56,7 +65,7 @@ def describe(name: str, column: str | None = None) -> str:
     """
     if name == "deep" or name.startswith("deep:"):
         return _describe_deep(name, column)
-    raise ConfigError(f"no set {name!r}; there are {', '.join(e.name for e in entries())} (`dsfx sets` says more)")
+    return "\n".join(crafted.lines(crafted.describe(name, column)))
 
 
 def _describe_deep(name: str, column: str | None) -> str:

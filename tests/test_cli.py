@@ -132,7 +132,7 @@ def test_sets_and_describe(model):
     assert done.returncode == 0
     assert "filter 3 of the convolutional branch" in done.stdout or "activation" in done.stdout
     assert "80 mel" in done.stdout or "24 mel bands" in done.stdout
-    for arguments, message in [((model, "deep_999"), "has no column 'deep_999'"), (("mystery",), "no set 'mystery'")]:
+    for arguments, message in [((model, "deep_999"), "has no column 'deep_999'"), (("mystery",), "mystery")]:
         done = dsfx("describe", *arguments)
         assert done.returncode == 2
         assert message in done.stderr
