@@ -111,9 +111,8 @@ class Plan:
         if self.level != "functionals":
             stream = Stream(self, sampling_rate)
             return [_joined(parts) for parts in zip(stream.push_prepared(prepared), stream.finish(), strict=True)]
-        length = len(prepared)
-        whole = np.array([0]), nanoseconds(np.array([length / sampling_rate]))
         found = [front.analyse(sampling_rate, prepared) for front in self._fronts]
+        whole = np.array([0]), nanoseconds(np.array([len(prepared) / sampling_rate]))
         memory: dict[Any, Any] = {}
         return [
             Rows(entry.functionals(found[entry.front], memory), *whole) for entry in self._sets
@@ -429,7 +428,9 @@ class _GroupPlan:
     def __init__(self, group: ContourGroup, with_delta: bool) -> None:
         self.group = group
         self.with_delta = with_delta
-        self.input = np.array([0 if group.joined else group.streams.index(c.stream) for c in group.columns])
+        # Which input of its first stage each column comes from; a table is a single one, as `stages` has it.
+        single = group.joined or group.smoothing == "none"
+        self.input = np.array([0 if single else group.streams.index(c.stream) for c in group.columns])
         self.tracker: int | None = None
         self.pieces: list[tuple[str, slice, slice]] = []
         self.key: tuple[Any, ...] = ()
@@ -481,8 +482,9 @@ class _GroupPlan:
         )
 
     def raw(self, values: _Values) -> F32:
-        """The columns side by side, gated; shorter ones end in zeros that nobody reads."""
-        frames = max(len(values[name]) for name, _, _ in self.pieces)
+        """The columns side by side, gated. Where they are smoothed, shorter ones end in zeros that nobody reads."""
+        lengths = [len(values[name]) for name, _, _ in self.pieces]
+        frames = min(lengths) if self.group.smoothing == "none" else max(lengths)
         if self.gates:
             frames = len(values[self.voice])
         out = np.zeros((frames, len(self.group.columns)), np.float32)

@@ -175,7 +175,6 @@ def standard_sets() -> list[str]:
     return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
-@lru_cache(maxsize=64)
 def read_set(name: str, frame: float | None = None, hop: float | None = None) -> SetFile:
     """Read a set by its name or its path.
 
@@ -192,7 +191,7 @@ def read_set(name: str, frame: float | None = None, hop: float | None = None) ->
         There is no such set, or the file asks for something impossible.
     """
     if name in standard_sets():
-        return _standard(name) if frame is None and hop is None else _build(_text_of(name), f"{name}.toml", frame, hop)
+        return _build(_text_of(name), f"{name}.toml", frame, hop)
     if not name.endswith(".toml"):
         raise ConfigError(
             f"no feature set {name!r}, expected one of {', '.join(standard_sets())} or the path of a TOML file"
@@ -208,11 +207,7 @@ def _text_of(name: str) -> str:
     return (resources.files("dsfx.baselines") / f"{name}.toml").read_text(encoding="utf-8")
 
 
-@lru_cache(maxsize=16)
-def _standard(name: str) -> SetFile:
-    return _build(_text_of(name), f"{name}.toml", None, None)
-
-
+@lru_cache(maxsize=64)
 def _build(text: str, where: str, frame: float | None, hop: float | None) -> SetFile:
     try:
         data = tomllib.loads(text)

@@ -53,6 +53,8 @@ def _durbin(r: Float32s, n: NDArray[np.int64], out: Float32s) -> None:
             continue
         a = out[c]  # a[0] is free for the gain: the coefficients start at 1
         for m in range(1, order + 1):
+            if not np.isfinite(one / error):  # zero, or so small that its reciprocal is too large: as good as zero
+                break
             s = r[m, c]
             for j in range(1, m):
                 s += a[j] * r[m - j, c]
@@ -64,6 +66,4 @@ def _durbin(r: Float32s, n: NDArray[np.int64], out: Float32s) -> None:
                     a[m - j] += k * left
             a[m] = k
             error *= one - k * k
-            if error == 0:
-                break
         a[0] = np.float32(np.float64(error) / n[c])

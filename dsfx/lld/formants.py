@@ -1,11 +1,12 @@
 """Formants: band-limited resampling to 11 kHz, linear prediction, roots of the prediction polynomial.
 
-Specification, part 02 section 11. The autocorrelation is close to singular (most of the band up to 5.5 kHz is empty), so
-the prediction depends on rounding errors: the order of every single-precision operation is part of the definition. The
-roots then are well enough conditioned for any accurate method.
+Specification, part 02 section 11. The autocorrelation is close to singular (a good part of the band up to 5.5 kHz is
+empty), so the prediction depends on rounding errors: the order of every single-precision operation is part of the
+definition. The roots then are well enough conditioned for any accurate method.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from .fft import LANES
 from .framing import Framing, round_half_away
+from .pitch import vectors
 
 __all__ = ["FormantModel", "formant_model", "formants", "polynomial_roots"]
 
@@ -24,8 +26,14 @@ F64 = NDArray[np.float64]
 
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
+_GROUP = 16
+"""Polynomials whose roots are sought together: enough to fill vector registers, few enough to wait for the slowest."""
+
 _STEPS = 40
-"""Iterations of the simultaneous root finder; 6 to 12 are usual."""
+"""Rounds of the root finder at most; 5 to 12 are usual."""
+
+_SETTLED = 1e-14
+"""Squared relative step after which a root is final: convergence is cubic, the next would be below the last bit."""
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -82,9 +90,9 @@ def formant_model(
     used = min(framing.nfft, length) // 2
     padded = -(-length // 4) * 4
 
-    def table(function: "type[np.ufunc] | object", k: int) -> F32:
+    def table(function: Callable[[float], float], k: int) -> F32:
         row = np.zeros(padded, np.float32)
-        row[:length] = [function(2 * math.pi * (k * n) / duration) for n in range(length)]  # type: ignore[operator]
+        row[:length] = [function(2 * math.pi * (k * n) / duration) for n in range(length)]
         return row
 
     cosine = np.stack([table(math.cos, k) for k in range(1, used)])
@@ -116,9 +124,9 @@ def formants(re: F32, im: F32, model: FormantModel, *, frames: int, count: int) 
     Specification, part 02 section 11.
     """
     resampled = np.empty((model.cosine.shape[1], LANES), np.float32)
-    _resample(re, im, model.cosine, model.sine, model.nyquist, model.divisor, resampled)
+    _resample(re, im, vectors(frames), model.cosine, model.sine, model.nyquist, model.divisor, resampled)
     coefficients = np.zeros((model.order, LANES))
-    _predict(resampled[: model.length], frames, coefficients)
+    _predict(resampled[: model.length], frames, vectors(frames), coefficients)
     roots_re, roots_im = polynomial_roots(coefficients, frames=frames)
     frequency = np.zeros((count, frames), np.float32)
     bandwidth = np.zeros((count, frames), np.float32)
@@ -127,47 +135,47 @@ def formants(re: F32, im: F32, model: FormantModel, *, frames: int, count: int) 
 
 
 @_kernel
-def _resample(re, im, cosine, sine, nyquist, divisor, out):  # type: ignore[no-untyped-def]
+def _resample(re, im, width, cosine, sine, nyquist, divisor, out):  # type: ignore[no-untyped-def]
     last = len(re) - 1
-    rows = np.uint64(len(out))
+    rows, width = np.uint64(len(out)), np.uint64(width)
     n = np.uint64(0)
     one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
     while n < rows:
         for r in range(n, n + four):
-            for i in range(LANES):
+            for i in range(width):
                 out[r, i] = re[0, i]
             if len(nyquist) > 0:
                 c0 = nyquist[r]
-                for i in range(LANES):
+                for i in range(width):
                     out[r, i] += re[last, i] * c0
         for k in range(np.uint64(len(cosine))):
             bin_ = k + one
             c0, c1, c2, c3 = cosine[k, n], cosine[k, n + one], cosine[k, n + two], cosine[k, n + three]
             s0, s1, s2, s3 = sine[k, n], sine[k, n + one], sine[k, n + two], sine[k, n + three]
-            for i in range(LANES):
+            for i in range(width):
                 x, y = re[bin_, i], im[bin_, i]
                 out[n, i] = (out[n, i] + x * c0) + y * s0
                 out[n + one, i] = (out[n + one, i] + x * c1) + y * s1
                 out[n + two, i] = (out[n + two, i] + x * c2) + y * s2
                 out[n + three, i] = (out[n + three, i] + x * c3) + y * s3
         for r in range(n, n + four):
-            for i in range(LANES):
+            for i in range(width):
                 out[r, i] /= divisor
         n += four
 
 
 @_kernel
-def _predict(signal, frames, out):  # type: ignore[no-untyped-def]
+def _predict(signal, frames, vectors, out):  # type: ignore[no-untyped-def]
     """Autocorrelation and Levinson-Durbin recursion in single precision; `out` gets a_1, a_2 ... as (order, lanes)."""
     order = len(out)
     length = len(signal)
     moments = np.zeros((order + 1, LANES), np.float32)
-    for lag in range(order + 1):
-        row = moments[lag]
-        for n in range(lag, length):
-            here, there = signal[n], signal[n - lag]
-            for i in range(LANES):
-                row[i] += here[i] * there[i]
+    width = np.uint64(vectors)
+    for lag in range(np.uint64(order + 1)):
+        for n in range(lag, np.uint64(length)):
+            k = n - lag
+            for i in range(width):
+                moments[lag, i] += signal[n, i] * signal[k, i]
     a = np.empty(order + 1, np.float32)
     for i in range(frames):
         error = moments[0, i]
@@ -207,86 +215,93 @@ def polynomial_roots(coefficients: F64, *, frames: int) -> tuple[F64, F64]:
 
     Notes
     -----
-    The Ehrlich-Aberth iteration (simultaneous Newton steps with mutual deflation) runs on all lanes together. The rare
-    polynomial on which it is slow, one with multiple roots, is left to the eigenvalues of its companion matrix.
+    The Ehrlich-Aberth iteration (simultaneous Newton steps with mutual deflation) runs on several lanes together. The
+    rare polynomial on which it is slow, one with multiple roots, is left to the eigenvalues of its companion matrix.
     """
     order = len(coefficients)
     re, im = np.empty((2, order, LANES))
-    settled = np.zeros(LANES)
-    regular = coefficients
-    # Roots at zero are multiple roots as a rule: these lanes (and those not in use) are not iterated on.
-    singular = coefficients[-1] == 0
-    singular[frames:] = True
-    if singular.any():
-        regular = coefficients.copy()
-        regular[:, singular] = 0
-        regular[-1, singular] = 0.5
-    _aberth(regular, re, im, settled)
-    settled[singular] = 0
-    for i in np.flatnonzero(settled[:frames] == 0):
-        companion = np.eye(order, k=-1)
-        companion[0] = coefficients[:, i]
-        roots = np.linalg.eigvals(companion)
-        re[:, i], im[:, i] = roots.real, roots.imag
+    open_ = np.empty(LANES, np.bool_)
+    _roots(coefficients, frames, _GROUP, re, im, open_)
+    if open_[:frames].any():
+        for i in np.flatnonzero(open_[:frames]):
+            companion = np.eye(order, k=-1)
+            companion[0] = coefficients[:, i]
+            roots = np.linalg.eigvals(companion)
+            re[:, i], im[:, i] = roots.real, roots.imag
     return re[:, :frames], im[:, :frames]
 
 
 @_kernel
-def _aberth(coefficients, re, im, settled):  # type: ignore[no-untyped-def]
-    order = np.uint64(len(coefficients))
-    one = np.uint64(1)
-    pr, pi = np.empty(LANES), np.empty(LANES)
-    dr, di = np.empty(LANES), np.empty(LANES)
-    sr, si = np.empty(LANES), np.empty(LANES)
-    moved = np.empty(LANES)
+def _roots(coefficients, frames, group, out_re, out_im, open_):  # type: ignore[no-untyped-def]
+    order = len(coefficients)
+    shape = (order, group)
+    # Separate arrays: parts of one would not be seen to be disjoint, and nothing would be vectorised.
+    monic, re, im = np.empty(shape), np.empty(shape), np.empty(shape)
+    start_re, start_im = np.empty(order), np.empty(order)
     for j in range(order):
         # No symmetry about the real axis: a symmetric start would stay symmetric.
         angle = 2 * math.pi * (j + 0.3) / order
-        re[j, :], im[j, :] = 0.85 * math.cos(angle), 0.85 * math.sin(angle)
+        start_re[j], start_im[j] = 0.77 * math.cos(angle), 0.77 * math.sin(angle)
+    for first in range(0, frames, group):
+        for i in range(group):
+            # Roots at zero are multiple roots as a rule: such lanes (and those not in use) are not iterated on.
+            regular = first + i < frames and coefficients[order - 1, first + i] != 0
+            for j in range(order):
+                monic[j, i] = coefficients[j, first + i] if regular else (0.5 if j == order - 1 else 0.0)
+                re[j, i], im[j, i] = start_re[j], start_im[j]
+        moved = _aberth(monic, re, im)
+        for i in range(group):
+            regular = first + i < frames and coefficients[order - 1, first + i] != 0
+            open_[first + i] = not (regular and moved[i] < _SETTLED)
+            for j in range(order):
+                out_re[j, first + i], out_im[j, first + i] = re[j, i], im[j, i]
+
+
+@_kernel
+def _aberth(coefficients, re, im):  # type: ignore[no-untyped-def]
+    """Improve roots in place until all steps are small; return each lane's largest squared relative step at the end."""
+    order, width, one = np.uint64(re.shape[0]), np.uint64(re.shape[1]), np.uint64(1)
+    t = np.empty((6, re.shape[1]))
+    moved = np.empty(re.shape[1])
     for _ in range(_STEPS):
-        for i in range(LANES):
-            moved[i] = 0
+        moved[:] = 0
         for j in range(order):
-            zr, zi = re[j], im[j]
-            # Horner for the polynomial and its derivative.
-            a = coefficients[0]
-            for i in range(LANES):
-                dr[i], di[i] = 1.0, 0.0
-                pr[i], pi[i] = zr[i] - a[i], zi[i]
+            # Horner's rule for the polynomial and its derivative.
+            for i in range(width):
+                t[2, i], t[3, i] = 1.0, 0.0
+                t[0, i], t[1, i] = re[j, i] - coefficients[0, i], im[j, i]
+                t[4, i], t[5, i] = 0.0, 0.0
             for k in range(one, order):
-                a = coefficients[k]
-                for i in range(LANES):
-                    x, y = dr[i] * zr[i] - di[i] * zi[i], dr[i] * zi[i] + di[i] * zr[i]
-                    dr[i], di[i] = x + pr[i], y + pi[i]
-                    x, y = pr[i] * zr[i] - pi[i] * zi[i], pr[i] * zi[i] + pi[i] * zr[i]
-                    pr[i], pi[i] = x - a[i], y
-            for i in range(LANES):
-                sr[i], si[i] = 0.0, 0.0
+                for i in range(width):
+                    zr, zi = re[j, i], im[j, i]
+                    x, y = t[2, i] * zr - t[3, i] * zi, t[2, i] * zi + t[3, i] * zr
+                    t[2, i], t[3, i] = x + t[0, i], y + t[1, i]
+                    x, y = t[0, i] * zr - t[1, i] * zi, t[0, i] * zi + t[1, i] * zr
+                    t[0, i], t[1, i] = x - coefficients[k, i], y
             for k in range(order):
                 if k != j:
-                    wr, wi = re[k], im[k]
-                    for i in range(LANES):
-                        x, y = zr[i] - wr[i], zi[i] - wi[i]
+                    for i in range(width):
+                        x, y = re[j, i] - re[k, i], im[j, i] - im[k, i]
                         q = 1 / (x * x + y * y)
-                        sr[i] += x * q
-                        si[i] -= y * q
-            for i in range(LANES):
-                # Step p / (p' - p s).
-                x = dr[i] - (pr[i] * sr[i] - pi[i] * si[i])
-                y = di[i] - (pr[i] * si[i] + pi[i] * sr[i])
+                        t[4, i] += x * q
+                        t[5, i] -= y * q
+            for i in range(width):
+                # The step is p / (p' - p s).
+                x = t[2, i] - (t[0, i] * t[4, i] - t[1, i] * t[5, i])
+                y = t[3, i] - (t[0, i] * t[5, i] + t[1, i] * t[4, i])
                 q = 1 / (x * x + y * y)
-                x, y = (pr[i] * x + pi[i] * y) * q, (pi[i] * x - pr[i] * y) * q
-                zr[i] -= x
-                zi[i] -= y
-                q = (x * x + y * y) / (zr[i] * zr[i] + zi[i] * zi[i])
+                x, y = (t[0, i] * x + t[1, i] * y) * q, (t[1, i] * x - t[0, i] * y) * q
+                zr, zi = re[j, i] - x, im[j, i] - y
+                re[j, i], im[j, i] = zr, zi
+                q = (x * x + y * y) / (zr * zr + zi * zi)
                 # Written so that NaN counts as movement.
                 moved[i] = moved[i] if q <= moved[i] else q
         done = True
-        for i in range(LANES):
-            settled[i] = 1.0 if moved[i] < 1e-20 else 0.0
-            done &= settled[i] == 1.0
+        for i in range(width):
+            done &= moved[i] < _SETTLED
         if done:
             break
+    return moved
 
 
 @_kernel

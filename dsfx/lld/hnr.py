@@ -93,7 +93,7 @@ def _is_peak(re, im, order, lag, lane):  # type: ignore[no-untyped-def]
 def _hnr(re, im, order, f0, nyquist, out):  # type: ignore[no-untyped-def]
     last = len(re)
     for n in range(len(f0)):
-        wanted = min(np.int64(2 * nyquist / np.float64(f0[n])), last)
+        wanted = min(int(2 * nyquist / np.float64(f0[n])), last)
         lag = -1
         if _is_peak(re, im, order, wanted, n):
             lag = wanted

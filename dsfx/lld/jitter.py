@@ -1,9 +1,11 @@
 """Cycle by cycle: jitter, shimmer and the harmonics-to-noise ratio of the waveform.
 
-Specification, part 02 section 9, with the single-precision sums of part 04 section 7.3 and, beyond it, the parabola of
-part 04 section 7.1 for the correlation peaks: at 48 kHz and above its rounding shows. Consecutive periods are
-matched by cross-correlation in the samples of each voiced frame; where one frame's analysis ends, the next one's begins,
-so frames are taken in order and a `Cycles` keeps the state in between.
+Specification, part 02 section 9, with the single-precision sums of part 04 section 7.3. Consecutive periods are matched
+by cross-correlation in the samples of each voiced frame; where one frame's analysis ends, the next one's begins, so
+frames are taken in order and a `Cycles` keeps the state in between.
+
+The period is refined by the parabola of part 04 section 7.1 around correlations whose means, products and sums are
+evaluated in a fixed order: the parabola's rounding errors show in the last bits at 48 kHz and above.
 """
 
 import math
@@ -68,8 +70,8 @@ class Cycles:
         longest = (1 + search) * longest_period
         if not 2 * longest < framing.frame:
             raise ConfigError(
-                f"F0 down to {1 / longest_period:g} Hz with a period search range of {search} needs frames of more than "
-                f"{2 * longest:g} s, got {framing.frame:g} s: raise the lowest F0"
+                f"F0 down to {1 / longest_period:g} Hz with a period search range of {search} needs frames of more "
+                f"than {2 * longest:g} s, got {framing.frame:g} s: raise the lowest F0"
             )
         self.framing = framing
         self.search = search
@@ -184,7 +186,8 @@ def _correlate(segment, shifted, squares, shortest, longest, out):  # type: igno
 def _exact_correlation(segment, sums, lag):  # type: ignore[no-untyped-def]
     """Correlation of the first `lag` samples with the next, in the order that defines its last bits.
 
-    `sums[n]` is the sum of n samples, each less the first: exact for samples on the 16-bit grid, so that the means are, too.
+    `sums[n]` is the sum of n samples, each less the first. It is exact for samples on the 16-bit grid, so the means are
+    the same in whatever order they are summed.
     """
     base = np.float64(segment[0])
     mean_u = (sums[lag] + lag * base) / lag
@@ -225,10 +228,10 @@ def _best_lag(segment, sums, shortest, correlation):  # type: ignore[no-untyped-
 
 @_kernel
 def _constant(values):  # type: ignore[no-untyped-def]
-    for n in range(1, len(values)):
-        if values[n] != values[0]:
-            return False
-    return True
+    n = 1
+    while n < len(values) and values[n] == values[0]:
+        n += 1
+    return n >= len(values)
 
 
 @_kernel
@@ -256,9 +259,9 @@ def _cycles(  # type: ignore[no-untyped-def]
         lag, shortest, longest = 0, 0, 0
         if f0[k] > 0:
             tau = (1 / np.float64(f0[k])) / period
-            lag = np.int64(math.floor(tau + 0.5))
-            shortest = max(np.int64(math.floor((1 - search) * tau)), 1)
-            longest = np.int64(math.ceil((1 + search) * tau))
+            lag = math.floor(tau + 0.5)
+            shortest = max(math.floor((1 - search) * tau), 1)
+            longest = math.ceil((1 + search) * tau)
             size = max(floor_size, 2 * longest + 2)
         size = min(size, backlog + length)
         if first - backlog != begin:

@@ -55,8 +55,8 @@ MAX_PENDING = 8 * LANES
 """Rows that may wait for a block of voiced frames to fill."""
 
 frames_analysed: Counter[str] = Counter()
-"""Work done in this process, in frames: "candidates" (once per frame, however many trackers), "path" (per tracker), "formants",
-"hnr" and "harmonics"."""
+"""Work done in this process, in frames: "candidates" (once per frame, however many trackers), "path" (per tracker),
+"formants", "hnr" and "harmonics"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +132,8 @@ class Tracker:
 class FormantFeed:
     """Formants of the short frames, on their way to the long frames with the same start.
 
-    The blocks of a `FrameSpectra` over short frames go in, in order. Where formants are wanted in voiced frames only, the
-    spectra are kept until it is known which those are.
+    The blocks of a `FrameSpectra` over short frames go in, in order. Where formants are wanted in voiced frames only,
+    the spectra are kept until it is known which those are.
 
     Parameters
     ----------
@@ -179,9 +179,25 @@ class FormantFeed:
         frames_analysed["formants"] += frames
         return formants(re, im, self.model, frames=frames, count=FORMANTS)
 
-    def block(self, number: int) -> F32:
-        """Frames 64 · `number` on: spectra, shape (2, rows, 64), if `gated`, else formants, shape (2, 3, 64)."""
-        return self._blocks[number]
+    def formants(self, first: int, count: int) -> F32:
+        """Formants of some frames: frequencies and bandwidths, shape (2, 3, count); not if `gated`."""
+        out = np.empty((2, FORMANTS, count), np.float32)
+        at = 0
+        while at < count:
+            number, lane = divmod(first + at, LANES)
+            size = min(count - at, LANES - lane)
+            out[:, :, at : at + size] = self._blocks[number][:, :, lane : lane + size]
+            at += size
+        return out
+
+    def gather(self, frames: NDArray[np.int64], at: int, target: F32) -> None:
+        """Copy spectra of some frames to the lanes from `at` on of `target`, shape (2, rows, 64); only if `gated`."""
+        numbers = frames // LANES
+        for number in range(int(numbers[0]), int(numbers[-1]) + 1):
+            chosen = frames[numbers == number]
+            for part, values in zip(target, self._blocks[number], strict=True):
+                _gather(values[None], chosen, at, part)
+            at += len(chosen)
 
     def drop(self, number: int) -> None:
         """Blocks below `number` are not needed any more."""
@@ -217,9 +233,9 @@ class LongFrames:
 
     Notes
     -----
-    Frames are processed in blocks of 64. F0 of a frame is decided up to `path_window` frames later; descriptors that need
-    F0 are computed for 64 voiced frames at a time. So rows come late (at most some hundred frames), but they do not
-    depend on how the signal was cut into pieces.
+    Frames are processed in blocks of 64. F0 of a frame is decided up to `path_window` frames later; descriptors that
+    need F0 are computed for 64 voiced frames at a time. So rows come late (at most some hundred frames), but they do
+    not depend on how the signal was cut into pieces.
 
     References
     ----------
@@ -315,8 +331,9 @@ class LongFrames:
         samples = self._samples[self.frames * self.framing.step - self._offset :]
         block = self._spectra(samples, 0, count)
         energy = np.sqrt(block.energy[:count] / self.framing.length).astype(np.float32)
-        sums, mean = subharmonic_sum(octave_spectrum(block.magnitude, self._axis), self._axis)
-        found = candidates(sums[:count], mean[:count], self._axis, count=self._slots)
+        octave = octave_spectrum(block.magnitude, self._axis, frames=count)
+        sums, mean = subharmonic_sum(octave, self._axis, frames=count)
+        found = candidates(sums, mean, self._axis, count=self._slots)
         frames_analysed["candidates"] += count
         if len(self._magnitudes):
             self._magnitudes[self.frames // LANES % len(self._magnitudes)] = block.magnitude
@@ -359,12 +376,15 @@ class _Track:
                 noise="logHNR" in tracker.want,
             )
         self.decided = 0
-        # Rows wait in `table` until the voiced frames among them were described.
-        self.table = np.empty((4 * LANES, len(self.at)), np.float32)
+        # Contours wait in `table`, shape (columns, frames), until the voiced frames in it were described.
+        unvoiced = [-201 if name.endswith("amplitudeLogRelF0") else 0 for name in tracker.columns]
+        self.unvoiced = np.array(unvoiced, np.float32)[:, None]
+        self.table = np.empty((len(unvoiced), 4 * LANES), np.float32)
         self.filled = 0
         self.resolution = 1 / block_duration(framing)
-        self.by_spectrum = bool(len(magnitudes)) and (tracker.wants_levels or "HNRdBACF" in tracker.want)
+        self.by_spectrum = tracker.wants_levels or "HNRdBACF" in tracker.want
         self.collects = self.by_spectrum or (self.feed is not None and self.feed.gated)
+        # Voiced frames waiting for their lanes to fill: places in the table, F0, spectra, short spectra or formants.
         self.waiting = 0
         self.place = np.zeros(LANES, np.int64)
         self.f0 = np.zeros(LANES, np.float32)
@@ -386,20 +406,23 @@ class _Track:
     def rows(self) -> F32:
         """Rows complete by now; they leave the table."""
         count = int(self.place[0]) if self.waiting else self.filled
-        out = self.table[:count].copy()
-        self.table[: self.filled - count] = self.table[count : self.filled]
+        out = np.ascontiguousarray(self.table[:, :count].T)
+        self.table[:, : self.filled - count] = self.table[:, count : self.filled]
         self.filled -= count
         self.place -= count
         return out
 
     def _add(self, f0: F32, voicing: F32, samples: F32, offset: int) -> None:
+        """Take the frames that have been decided."""
         count = len(f0)
         first, self.decided = self.decided, self.decided + count
-        if self.filled + count > len(self.table):
-            room = np.empty((2 * (self.filled + count), self.table.shape[1]), np.float32)
-            room[: self.filled] = self.table[: self.filled]
+        if self.filled + count > self.table.shape[1]:
+            room = np.empty((len(self.table), 2 * (self.filled + count)), np.float32)
+            room[:, : self.filled] = self.table[:, : self.filled]
             self.table = room
-        rows = self.table[self.filled : self.filled + count]
+        rows = self.table[:, self.filled : self.filled + count]
+        rows[:] = self.unvoiced
+        self.filled += count
         self._put(rows, "F0final", f0)
         self._put(rows, "voicingFinalUnclipped", voicing)
         if "F0semitoneFrom27.5Hz" in self.at:
@@ -410,43 +433,28 @@ class _Track:
                 self._put(rows, name, contour)
             if "shimmerLocaldB" in self.at:
                 self._put(rows, "shimmerLocaldB", 20 * np.log10(1 + values[2].astype(np.float64)))
-        for name in ("HNRdBACF", *FORMANT_COLUMNS, *HARMONIC_COLUMNS):
-            self._put(rows, name, -201 if name.endswith("amplitudeLogRelF0") else 0)
+        formants = None
         if self.feed is not None and not self.feed.gated:
-            for start in range(first - first % LANES, first + count, LANES):
-                low, high = max(start, first), min(start + LANES, first + count)
-                self._put_formants(
-                    rows,
-                    np.arange(low - first, high - first),
-                    self.feed.block(start // LANES)[:, :, low - start : high - start],
-                )
-        self.filled += count
+            formants = self.feed.formants(first, count)
+            self._put_formants(rows, slice(None), formants)
         if self.collects:
-            self._collect(first, f0)
+            self._collect(first, f0, formants)
 
-    def _collect(self, first: int, f0: F32) -> None:
+    def _collect(self, first: int, f0: F32, formants: F32 | None) -> None:
         """Gather the voiced frames into lanes and describe them whenever all lanes are taken."""
-        origin = self.filled - len(f0) - first
-        voiced = first + np.flatnonzero(f0 > 0)
-        at = 0
-        while at < len(voiced):
-            # As many as fit, from one block.
-            number = int(voiced[at]) // LANES
-            stop = int(np.searchsorted(voiced, (number + 1) * LANES))
-            stop = min(stop, at + LANES - self.waiting)
-            frames = voiced[at:stop]
-            lanes = frames - number * LANES
+        voiced = np.flatnonzero(f0 > 0)
+        while len(voiced):
+            taken, voiced = voiced[: LANES - self.waiting], voiced[LANES - self.waiting :]
+            at, self.waiting = self.waiting, self.waiting + len(taken)
+            frames = taken + first
             if self.by_spectrum:
-                _gather(self.magnitudes[number % len(self.magnitudes)], lanes, self.waiting, self.spectra)
-            if self.feed is not None:
-                block = self.feed.block(number)
-                _gather(block[0], lanes, self.waiting, self.short[0])
-                _gather(block[1], lanes, self.waiting, self.short[1])
-            taken = slice(self.waiting, self.waiting + len(frames))
-            self.f0[taken] = f0[frames - first]
-            self.place[taken] = frames + origin
-            self.waiting += len(frames)
-            at = stop
+                _gather(self.magnitudes, frames, at, self.spectra)
+            if formants is not None:
+                self.short[:, :, at : self.waiting] = formants[:, :, taken]
+            elif self.feed is not None:
+                self.feed.gather(frames, at, self.short)
+            self.f0[at : self.waiting] = f0[taken]
+            self.place[at : self.waiting] = taken + (self.filled - len(f0))
             if self.waiting == LANES:
                 self._describe()
         if self.waiting and self.filled - self.place[0] > MAX_PENDING:
@@ -457,39 +465,39 @@ class _Track:
         count, self.waiting = self.waiting, 0
         if not count:
             return
-        rows, f0 = self.place[:count], self.f0[:count]
-        described = self.short[:, :FORMANTS, :count]
+        places, f0 = self.place[:count], self.f0[:count]
+        formants = self.short[:, :, :count]
         if self.feed is not None and self.feed.gated:
-            described = np.stack(self.feed.compute(self.short[0], self.short[1], count))
-            self._put_formants(self.table, rows, described)
+            formants = np.stack(self.feed.compute(self.short[0], self.short[1], count))
+            self._put_formants(self.table, places, formants)
         if "HNRdBACF" in self.at:
             frames_analysed["hnr"] += count
             nyquist = self.resolution * (self.framing.bins - 1)
             values = autocorrelation_hnr(self.spectra, f0, plan(self.framing.nfft), nyquist=nyquist)
-            self.table[rows, self.at["HNRdBACF"]] = values
+            self.table[self.at["HNRdBACF"], places] = values
         if self.tracker.wants_levels:
             frames_analysed["harmonics"] += count
-            frequency = np.ascontiguousarray(described[0])
-            levels = harmonic_levels(self.spectra, np.arange(count), f0, frequency, resolution=self.resolution)
+            frequency = np.ascontiguousarray(formants[0])
+            levels = harmonic_levels(self.spectra, f0, frequency, resolution=self.resolution)
             for name, contour in zip(HARMONIC_COLUMNS, levels, strict=True):
                 if name in self.at:
-                    self.table[rows, self.at[name]] = contour
+                    self.table[self.at[name], places] = contour
 
-    def _put(self, rows: F32, name: str, values: "F32 | NDArray[np.float64] | int") -> None:
+    def _put(self, rows: F32, name: str, values: "F32 | NDArray[np.float64]") -> None:
         if name in self.at:
-            rows[:, self.at[name]] = values
+            rows[self.at[name]] = values
 
-    def _put_formants(self, table: F32, rows: NDArray[np.int64], values: F32) -> None:
-        """`values`: frequencies and bandwidths, shape (2, 3, rows)."""
-        for j in range(FORMANTS):
-            for k in range(2):
-                name = FORMANT_COLUMNS[2 * j + k]
-                if name in self.at:
-                    table[rows, self.at[name]] = values[k, j]
+    def _put_formants(self, table: F32, places: "NDArray[np.int64] | slice", values: F32) -> None:
+        """`values`: frequencies and bandwidths, shape (2, 3, places)."""
+        for k, name in enumerate(FORMANT_COLUMNS):
+            if name in self.at:
+                table[self.at[name], places] = values[k % 2, k // 2]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gather(source: F32, lanes: NDArray[np.int64], at: int, target: F32) -> None:
-    for k in range(len(source)):
-        for n in range(len(lanes)):
-            target[k, at + n] = source[k, lanes[n]]
+def _gather(blocks: F32, frames: NDArray[np.int64], at: int, target: F32) -> None:
+    """Copy some frames of the latest blocks, shape (blocks, rows, 64), to the lanes from `at` on of `target`."""
+    slots, lanes = frames // LANES % len(blocks), frames % LANES
+    for k in range(len(target)):
+        for n in range(len(frames)):
+            target[k, at + n] = blocks[slots[n], k, lanes[n]]

@@ -1,7 +1,7 @@
 """Fundamental frequency: octave spectrum, sub-harmonic summation, candidates, the smoothest path through them.
 
 Specification, part 02 sections 4 to 8, to the last bit by part 04 section 7.2. The array stages run on lanes: a block
-of frames is stored as (bins, lanes), so that sums which must be ordered are ordered within a frame and still run side by
+of frames is stored as (bins, 64), so that sums which must be ordered are ordered within a frame and still run side by
 side over frames. The path is sequential by nature and keeps its state in a `Path`.
 """
 
@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
+from .fft import LANES
 from .framing import Framing
 
 __all__ = ["OctaveAxis", "Path", "candidates", "octave_axis", "octave_spectrum", "semitones", "subharmonic_sum"]
@@ -51,13 +52,13 @@ class OctaveAxis:
         Forward elimination of the natural spline: weights of the left, own and right value and of the recursion.
     back : ndarray of float64, shape (bins,)
         Its back substitution.
-    knot : ndarray of int64, shape (bins,)
+    knot : ndarray of uint64, shape (bins,)
         Index of the source bin right of (or at) each point of the axis.
     blend : ndarray of float64, shape (bins, 4)
         Weights of the left and right value and of the left and right second derivative at each point.
     weight : ndarray of float64, shape (bins,)
         Auditory weighting.
-    shifts : ndarray of int64, shape (HARMONICS - 1,)
+    shifts : ndarray of uint64, shape (HARMONICS - 1,)
         Points between a frequency and its r-th multiple, r = 2 ...
     gains : ndarray of float32, shape (HARMONICS - 1,)
         Weight of that multiple.
@@ -68,10 +69,10 @@ class OctaveAxis:
     spacing: np.float32
     solve: F64
     back: F64
-    knot: NDArray[np.int64]
+    knot: NDArray[np.uint64]
     blend: F64
     weight: F64
-    shifts: NDArray[np.int64]
+    shifts: NDArray[np.uint64]
     gains: F32
 
 
@@ -121,13 +122,13 @@ def octave_axis(framing: Framing) -> OctaveAxis:
     weight = np.array([0.5 + math.atan(3 * (i + 1 - centre) / per_octave) / math.pi for i in range(bins)])
 
     per_octave32 = float(np.float32(per_octave))
-    shifts = np.array([math.floor(per_octave32 * math.log2(r)) for r in range(2, HARMONICS + 1)], dtype=np.int64)
+    shifts = np.array([math.floor(per_octave32 * math.log2(r)) for r in range(2, HARMONICS + 1)], np.uint64)
     gains = np.full(HARMONICS - 1, COMPRESSION)
     for r in range(1, len(gains)):
         gains[r] = gains[r - 1] * COMPRESSION
     start = np.float32(first)
     spacing = np.float32((np.float32(last) - start) / np.float32(bins - 1))
-    return OctaveAxis(bins, start, spacing, solve, back, knot.astype(np.int64), blend, weight, shifts, gains)
+    return OctaveAxis(bins, start, spacing, solve, back, knot.astype(np.uint64), blend, weight, shifts, gains)
 
 
 def block_duration(framing: Framing) -> float:
@@ -135,142 +136,164 @@ def block_duration(framing: Framing) -> float:
     return framing.frame if framing.nfft == framing.length else framing.frame * (framing.nfft / framing.length)
 
 
-def octave_spectrum(magnitude: F32, axis: OctaveAxis) -> F32:
+def octave_spectrum(magnitude: F32, axis: OctaveAxis, *, frames: int = LANES) -> F32:
     """Magnitude spectra with peaks enhanced, on the octave axis, with auditory weighting.
 
     Parameters
     ----------
-    magnitude : ndarray of float32, shape (bins, lanes)
+    magnitude : ndarray of float32, shape (bins, 64)
     axis : OctaveAxis
+    frames : int
+        Lanes in use.
 
     Returns
     -------
-    ndarray of float32, shape (bins, lanes)
+    ndarray of float32, shape (bins, 64)
+        Undefined in lanes not in use.
 
     References
     ----------
     Specification, part 02 section 4.
     """
     out = np.empty_like(magnitude)
-    scratch = np.empty((2, *magnitude.shape))
+    value, curve = np.empty((2, *magnitude.shape))
     peaks = np.empty(magnitude.shape, np.int32)
-    _octave(magnitude, axis.solve, axis.back, axis.knot, axis.blend, axis.weight, peaks, scratch[0], scratch[1], out)
+    tables = (axis.solve, axis.back, axis.knot, axis.blend, axis.weight)
+    _octave(magnitude, vectors(frames), *tables, peaks, value, curve, out)
     return out
 
 
+def vectors(frames: int) -> int:
+    """Lanes to compute for `frames` lanes in use: whole vector registers."""
+    return min(-(-frames // 16) * 16, LANES)
+
+
+# In the kernels below rows are addressed by unsigned indices instead of being sliced off: an index that cannot be
+# negative lets the inner loops become vector instructions, and a slice per row costs as much as the row's arithmetic.
+
+
 @_kernel
-def _octave(magnitude, solve, back, knot, blend, weight, peaks, value, curve, out):  # type: ignore[no-untyped-def]
-    bins, lanes = magnitude.shape
+def _octave(magnitude, width, solve, back, knot, blend, weight, peaks, value, curve, out):  # type: ignore[no-untyped-def]
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
+    bins, width = np.uint64(len(magnitude)), np.uint64(width)
+    end = bins - one
     # peaks[i] counts the local maxima at or below bin i.
-    first, second, count = magnitude[0], magnitude[1], peaks[0]
-    for n in range(lanes):
-        count[n] = 1 if first[n] > second[n] else 0
-    for i in range(1, bins - 1):
-        left, here, right, before, count = magnitude[i - 1], magnitude[i], magnitude[i + 1], peaks[i - 1], peaks[i]
-        for n in range(lanes):
-            count[n] = before[n] + ((here[n] > left[n]) & (here[n] >= right[n]))
-    left, here, before, total = magnitude[bins - 2], magnitude[bins - 1], peaks[bins - 2], peaks[bins - 1]
-    for n in range(lanes):
-        total[n] = before[n] + (here[n] > left[n])
-    # Between two maxima only the two bins on either side of each are kept; `out` holds what is kept.
-    for i in range(bins):
-        here, kept, count = magnitude[i], out[i], peaks[i]
-        if i < 3:
-            for n in range(lanes):
-                kept[n] = here[n]
+    for n in range(width):
+        peaks[0, n] = 1 if magnitude[0, n] > magnitude[1, n] else 0
+    for i in range(one, end):
+        j, k = i - one, i + one
+        for n in range(width):
+            here = magnitude[i, n]
+            peaks[i, n] = peaks[j, n] + ((here > magnitude[j, n]) & (here >= magnitude[k, n]))
+    j = end - one
+    for n in range(width):
+        peaks[end, n] = peaks[j, n] + (magnitude[end, n] > magnitude[j, n])
+    # Between two maxima only the two bins on either side of each are kept. `out` holds what is kept for now.
+    for i in range(min(three, bins)):
+        for n in range(width):
+            out[i, n] = magnitude[i, n]
+    for i in range(three, bins):
+        j, k = i - three, min(i + two, end)
+        for n in range(width):
+            count, total = peaks[i, n], peaks[end, n]
+            near = (peaks[k, n] > peaks[j, n]) | (count == 0) | (count == total)
+            out[i, n] = magnitude[i, n] if near & (total != 1) else _ZERO
+    # Smoothing over three bins; one bin behind, the elimination for the spline.
+    for n in range(width):
+        value[0, n] = (2 * np.float64(out[0, n]) + np.float64(out[1, n])) / 4
+        curve[0, n] = 0
+        curve[end, n] = 0
+    for i in range(one, bins):
+        h, j, k = i - two, i - one, i + one
+        if i == end:
+            for n in range(width):
+                value[i, n] = out[i, n]
         else:
-            low, high = peaks[i - 3], peaks[min(i + 2, bins - 1)]
-            for n in range(lanes):
-                near = (high[n] > low[n]) | (count[n] == 0) | (count[n] == total[n])
-                kept[n] = here[n] if near & (total[n] != 1) else _ZERO
-    # Three-point smoothing; the last bin stays.
-    row, here, right = value[0], out[0], out[1]
-    for n in range(lanes):
-        row[n] = (2 * np.float64(here[n]) + np.float64(right[n])) / 4
-    for i in range(1, bins - 1):
-        row, left, here, right = value[i], out[i - 1], out[i], out[i + 1]
-        for n in range(lanes):
-            row[n] = (np.float64(left[n]) + 2 * np.float64(here[n]) + np.float64(right[n])) / 4
-    row, here = value[bins - 1], out[bins - 1]
-    for n in range(lanes):
-        row[n] = here[n]
-    # Natural cubic spline: second derivatives by elimination, then the values between the knots.
-    bend = curve[0]
-    for n in range(lanes):
-        bend[n] = 0
-    for i in range(1, bins - 1):
-        y0, y1, y2, last, bend = value[i - 1], value[i], value[i + 1], curve[i - 1], curve[i]
-        c0, c1, c2, c3 = solve[i, 0], solve[i, 1], solve[i, 2], solve[i, 3]
-        for n in range(lanes):
-            bend[n] = c0 * y0[n] + c1 * y1[n] + c2 * y2[n] + c3 * last[n]
-    bend = curve[bins - 1]
-    for n in range(lanes):
-        bend[n] = 0
-    for i in range(bins - 2, 0, -1):
-        bend, following, c = curve[i], curve[i + 1], back[i]
-        for n in range(lanes):
-            bend[n] += c * following[n]
-    for i in range(bins):
-        k = knot[i]
-        y0, y1, z0, z1, row_out = value[k - 1], value[k], curve[k - 1], curve[k], out[i]
-        c0, c1, c2, c3, w = blend[i, 0], blend[i, 1], blend[i, 2], blend[i, 3], weight[i]
-        for n in range(lanes):
-            v = np.float32(c0 * y0[n] + c1 * y1[n] + c2 * z0[n] + c3 * z1[n])
-            row_out[n] = np.float32(np.float64(v) * w) if v > 0 else _ZERO
+            for n in range(width):
+                value[i, n] = (np.float64(out[j, n]) + 2 * np.float64(out[i, n]) + np.float64(out[k, n])) / 4
+        if i > one:
+            c0, c1, c2, c3 = solve[j, 0], solve[j, 1], solve[j, 2], solve[j, 3]
+            for n in range(width):
+                curve[j, n] = c0 * value[h, n] + c1 * value[j, n] + c2 * value[i, n] + c3 * curve[h, n]
+    # Back substitution gives the second derivatives, from the right; the points of the axis follow.
+    left = bins
+    for step in range(one, bins):
+        k = bins - step
+        j = k - one
+        if j > 0:
+            c = back[j]
+            for n in range(width):
+                curve[j, n] += c * curve[k, n]
+        while left > 0 and knot[left - one] == k:
+            left -= one
+            c0, c1, c2, c3, w = blend[left, 0], blend[left, 1], blend[left, 2], blend[left, 3], weight[left]
+            for n in range(width):
+                v = np.float32(c0 * value[j, n] + c1 * value[k, n] + c2 * curve[j, n] + c3 * curve[k, n])
+                out[left, n] = np.float32(np.float64(v) * w) if v > 0 else _ZERO
 
 
-def subharmonic_sum(octave: F32, axis: OctaveAxis) -> tuple[F32, F64]:
+def subharmonic_sum(octave: F32, axis: OctaveAxis, *, frames: int = LANES) -> tuple[F32, F64]:
     """Sum of each point and its harmonics, and the mean over all points.
 
     Parameters
     ----------
-    octave : ndarray of float32, shape (bins, lanes)
+    octave : ndarray of float32, shape (bins, 64)
     axis : OctaveAxis
+    frames : int
+        Lanes in use.
 
     Returns
     -------
-    sums : ndarray of float32, shape (lanes, bins)
+    sums : ndarray of float32, shape (frames, bins)
         Frame by frame, ready for a search.
-    mean : ndarray of float64, shape (lanes,)
+    mean : ndarray of float64, shape (frames,)
 
     References
     ----------
     Specification, part 02 section 5.
     """
-    bins, lanes = octave.shape
-    sums = np.empty((lanes, bins), np.float32)
-    mean = np.empty(lanes)
-    _summation(octave, axis.shifts, axis.gains, sums, mean)
-    return sums, mean
+    sums = np.empty((frames, axis.bins), np.float32)
+    mean = np.zeros(LANES)
+    _summation(octave, vectors(frames), axis.shifts, axis.gains, sums, mean)
+    return sums, mean[:frames]
 
 
 @_kernel
-def _summation(octave, shifts, gains, sums, mean):  # type: ignore[no-untyped-def]
-    bins, lanes = octave.shape
+def _summation(octave, width, shifts, gains, sums, mean):  # type: ignore[no-untyped-def]
+    bins, frames, width = np.uint64(len(octave)), np.uint64(len(sums)), np.uint64(width)
     divisor = np.float32(len(shifts) + 1)
-    block = np.empty((16, lanes), np.float32)
-    mean[:] = 0
-    for start in range(0, bins, 16):
-        stop = min(start + 16, bins)
+    zero, one, rows = np.uint64(0), np.uint64(1), np.uint64(16)
+    block = np.empty((rows, LANES), np.float32)
+    used = np.uint64(len(shifts))
+    start = zero
+    while start < bins:
+        stop = min(start + rows, bins)
         for j in range(start, stop):
-            row, here = block[j - start], octave[j]
-            for n in range(lanes):
-                row[n] = here[n]
-            for r in range(len(shifts)):
-                k = j + shifts[r]
-                if k >= bins:
-                    break
-                there, gain = octave[k], gains[r]
-                for n in range(lanes):
-                    row[n] += gain * there[n]
-            for n in range(lanes):
-                row[n] /= divisor
-            for n in range(lanes):
-                mean[n] += row[n]
-        for n in range(lanes):
+            row = j - start
+            while used > 0 and j + shifts[used - one] >= bins:
+                used -= one
+            for n in range(width):
+                block[row, n] = octave[j, n]
+            # Two at a time, for fewer visits to the row; still one addition after the other.
+            r = zero
+            while r + one < used:
+                a, b = j + shifts[r], j + shifts[r + one]
+                ga, gb = gains[r], gains[r + one]
+                for n in range(width):
+                    block[row, n] = (block[row, n] + ga * octave[a, n]) + gb * octave[b, n]
+                r += one + one
+            if r < used:
+                a, ga = j + shifts[r], gains[r]
+                for n in range(width):
+                    block[row, n] += ga * octave[a, n]
+            for n in range(width):
+                block[row, n] /= divisor
+                mean[n] += block[row, n]
+        for n in range(frames):
             for j in range(start, stop):
                 sums[n, j] = block[j - start, n]
-    for n in range(lanes):
+        start = stop
+    for n in range(frames):
         mean[n] /= bins
 
 
@@ -486,10 +509,9 @@ def _viterbi(  # type: ignore[no-untyped-def]
         # What each state costs by itself.
         voiced = False
         for k in range(slots):
-            v = np.float64(clarity[k])
+            v = min(max(float(clarity[k]), 0.01), 1.0)
             weak = clarity[k] < threshold
             voiced |= not weak
-            v = min(max(v, 0.01), 1.0)
             f = np.float64(pitch[k])
             if f <= 0:
                 penalty = 2.0
@@ -514,7 +536,7 @@ def _viterbi(  # type: ignore[no-untyped-def]
             best, source = np.inf, 0
             previous = 1.0 if (t == 1 and i == 0) else 0.0
             for j in range(states):
-                if i == slots or j == slots:
+                if slots in (i, j):
                     step = 1.0 if i == j else 10.0
                 elif pitch[i] == 0 or before[j] == 0:
                     step = 999.0
