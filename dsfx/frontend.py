@@ -23,6 +23,9 @@ Spectrogram = NDArray[np.float32]
 BLOCK = 64
 """Frames per FFT: small enough for the cache, large enough to hide the cost of a call."""
 
+CEILING = np.float32(1e30)
+"""Largest power of a bin."""
+
 WINDOWS = ("hann", "hamming", "blackman", "rectangular")
 BANDS = ("linear", "mel")
 NORMALISATIONS = ("none", "level", "bands")
@@ -204,10 +207,13 @@ class FrontEnd:
         frames = np.zeros((BLOCK, self.fft_length), dtype=np.float32)
         np.multiply(views, self._taper, out=frames[:count, : self.window_samples])
         spectrum = fft.rfft(frames, axis=1, overwrite_x=True)[:, self._bins]
-        power = np.square(spectrum.real)
-        power += np.square(spectrum.imag)
-        if self.bands == "mel":
-            power = power @ self._filters
+        # A float file may hold samples of any size: what overflows becomes the largest power, so that no value is lost.
+        with np.errstate(over="ignore", invalid="ignore"):
+            power = np.square(spectrum.real)
+            power += np.square(spectrum.imag)
+            np.fmin(power, CEILING, out=power)
+            if self.bands == "mel":
+                power = power @ self._filters
         np.maximum(power, np.float32(self.floor), out=power)
         return np.log(power, out=power)[:count]
 

@@ -141,6 +141,14 @@ def test_silence_and_constants(value: float, front: FrontEnd) -> None:
         np.testing.assert_allclose(rows, 0, atol=1e-5)
 
 
+@pytest.mark.parametrize("front", GRID, ids=lambda front: f"{front.sampling_rate}-{front.bands}")
+def test_samples_beyond_reason_are_survived(front: FrontEnd) -> None:
+    signal = noise(front.sampling_rate)
+    signal[1000:3000] *= 1e15
+    signal[5000] = np.finfo(np.float32).max
+    assert np.isfinite(front.spectrogram(signal)).all()
+
+
 def test_gain_does_not_matter_after_the_level_is_removed() -> None:
     front = FrontEnd(sampling_rate=RATE, floor=1e-20)
     signal = noise(RATE)
