@@ -23,9 +23,7 @@ def main() -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")  # parallel work is done by processes (--jobs)
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        sys.exit(cli(standalone_mode=False))
     except (KeyboardInterrupt, click.Abort):
         click.echo("\ninterrupted; run the same command again to go on where it stopped", err=True)
         sys.exit(130)
@@ -184,6 +182,40 @@ def describe(name: str, column: str | None) -> None:
     from .sets import describe as text_of
 
     click.echo(text_of(name, column))
+
+
+@cli.command()
+@click.argument("labels", metavar="LABELS.csv", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", metavar="MODELDIR", required=True, type=click.Path(path_type=Path), help="Folder to write."
+)
+@click.option("--epochs", metavar="N", type=int, default=50, show_default=True, help="Passes over the clips.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of weights, order and augmentation.")
+@click.option(
+    "--folds",
+    metavar="loso|N",
+    help="Also judge the recipe on speakers it has not heard: each speaker left out once, or N groups of them.",
+)
+@click.option("--column", default="emotion", show_default=True, help="The column of LABELS.csv to learn.")
+@click.option("--name", help="The model's name. Default: that of the folder.")
+@click.option("--licence", default="unspecified", help="Of the model.")
+@click.option("--corpus", help="Name of the corpus, for the card. Default: that of its folder.")
+@click.option("--corpus-licence", default="unspecified", help="Licence of the recordings, for the card.")
+@click.option("--reference", default="", help="Publication of the corpus, for the card.")
+@click.option("--threads", metavar="N", type=int, default=1, show_default=True, help="Threads of torch.")
+@click.option("--overwrite", is_flag=True, help="Replace the folder if it exists.")
+def train(labels: Path, output: Path, **options: Any) -> None:
+    """Train a deep spectrum extractor on your own recordings (needs the extra `train`).
+
+    LABELS.csv: columns file (relative to its own folder), speaker, emotion. The folder that comes out is what
+    `dsfx extract --set deep:MODELDIR` takes. A training that was interrupted goes on with the folds it has finished.
+    """
+    from .train import train as run
+
+    folds = options.pop("folds")
+    options["folds"] = int(folds) if folds and folds.isdecimal() else folds
+    written = run(labels, output, report=lambda line: click.echo(line, err=True), **options)
+    click.echo(f"{written}: try dsfx extract RECORDINGS -o feats.parquet --set deep:{written}", err=True)
 
 
 @cli.command()
