@@ -237,7 +237,10 @@ def batches(items: list[tuple[int, Spectrogram]]) -> Iterator[list[tuple[int, Sp
 
 
 def windows(chunks: Iterable[ArrayLike], size: int) -> Iterator[NDArray[np.float32]]:
-    """A signal that comes in chunks, cut into windows of `size` samples; the last one may be shorter."""
+    """A signal that comes in chunks, cut into windows of `size` samples; the last one may be shorter.
+
+    The array is the same each time: take what you need of it before the next.
+    """
     window = np.empty(size, dtype=np.float32)
     filled = 0
     for chunk in chunks:

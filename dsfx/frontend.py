@@ -23,6 +23,9 @@ Spectrogram = NDArray[np.float32]
 BLOCK = 64
 """Frames per FFT: small enough for the cache, large enough to hide the cost of a call."""
 
+CEILING = np.float32(1e30)
+"""Largest power of a bin."""
+
 WINDOWS = ("hann", "hamming", "blackman", "rectangular")
 BANDS = ("linear", "mel")
 NORMALISATIONS = ("none", "level", "bands")
@@ -112,7 +115,7 @@ class FrontEnd:
         elif not 1 <= self.n_mels <= self.fft_length:
             raise ConfigError(f"front end: n_mels is {self.n_mels}, expected 1 to fft_length {self.fft_length}")
         else:
-            empty = np.flatnonzero(self._filters.max(axis=0) <= 0)
+            empty = np.flatnonzero(np.diff(self._filters.indptr) == 0)
             if empty.size:
                 raise ConfigError(
                     f"front end: mel band {empty[0]} of {self.n_mels} holds no FFT bin: "
@@ -203,13 +206,17 @@ class FrontEnd:
         )
         frames = np.zeros((BLOCK, self.fft_length), dtype=np.float32)
         np.multiply(views, self._taper, out=frames[:count, : self.window_samples])
-        spectrum = fft.rfft(frames, axis=1, overwrite_x=True)[:, self._bins]
-        power = np.square(spectrum.real)
-        power += np.square(spectrum.imag)
-        if self.bands == "mel":
-            power = power @ self._filters
+        spectrum = fft.rfft(frames, axis=1, overwrite_x=True)[:, self._bins].T
+        # A float file may hold samples of any size: what overflows becomes the largest power, so that no value is lost.
+        with np.errstate(over="ignore", invalid="ignore"):
+            power = np.square(spectrum.real, order="C")
+            power += np.square(spectrum.imag)
+            np.fmin(power, CEILING, out=power)
+            if self.bands == "mel":
+                # Not by BLAS: what it returns depends on its number of threads.
+                power = self._filters @ power
         np.maximum(power, np.float32(self.floor), out=power)
-        return np.log(power, out=power)[:count]
+        return np.log(power, out=power).T[:count]
 
     @cached_property
     def _bins(self) -> slice:
@@ -233,9 +240,12 @@ class FrontEnd:
         return (taper / taper.sum()).astype(np.float32)
 
     @cached_property
-    def _filters(self) -> NDArray[np.float32]:
+    def _filters(self) -> Any:
+        """Mel weights (bands, bins), sparse."""
+        from scipy import sparse
+
         frequencies = np.arange(self.fft_length // 2 + 1)[self._bins] * self.sampling_rate / self.fft_length
-        return mel_filters(frequencies, self.n_mels, self.lower_hz, self.upper_hz)
+        return sparse.csr_matrix(mel_filters(frequencies, self.n_mels, self.lower_hz, self.upper_hz).T)
 
     def to_table(self) -> dict[str, Any]:
         """The parameters as the ``[frontend]`` table of a model.toml."""

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -141,6 +145,14 @@ def test_silence_and_constants(value: float, front: FrontEnd) -> None:
         np.testing.assert_allclose(rows, 0, atol=1e-5)
 
 
+@pytest.mark.parametrize("front", GRID, ids=lambda front: f"{front.sampling_rate}-{front.bands}")
+def test_samples_beyond_reason_are_survived(front: FrontEnd) -> None:
+    signal = noise(front.sampling_rate)
+    signal[1000:3000] *= 1e15
+    signal[5000] = np.finfo(np.float32).max
+    assert np.isfinite(front.spectrogram(signal)).all()
+
+
 def test_gain_does_not_matter_after_the_level_is_removed() -> None:
     front = FrontEnd(sampling_rate=RATE, floor=1e-20)
     signal = noise(RATE)
@@ -213,3 +225,22 @@ def test_lists_are_complete() -> None:
         for value in known:
             n_mels = 0 if value == "linear" else 80
             assert FrontEnd(sampling_rate=RATE, n_mels=n_mels, **{name: value}).n_bands > 0
+
+
+def test_the_number_of_threads_does_not_change_a_bit() -> None:
+    code = (
+        "import hashlib, numpy as np; from dsfx.frontend import FrontEnd\n"
+        "x = np.random.default_rng(0).normal(scale=0.1, size=50000).astype(np.float32)\n"
+        "print(hashlib.md5(FrontEnd(sampling_rate=16000).spectrogram(x).tobytes()).hexdigest())"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }
+    assert len(found) == 1

@@ -2,12 +2,12 @@
 
 import csv
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio import Recording, SampleHash, resample
 from ..errors import AudioError, InputError
 from ..frontend import FrontEnd
 
@@ -83,7 +83,8 @@ def load_clips(
     clips = []
     for row in read_labels(path, column):
         samples, rate = read_mono(path.parent / row["file"])
-        digest = blake2b(samples.tobytes(), digest_size=8).hexdigest()
+        digest = SampleHash()
+        digest.update(samples)
         part = samples[: round(max_seconds * rate)]
         rows = front_end.log_power(resample(part, rate, front_end.sampling_rate))
         if len(rows) < min_frames:
@@ -91,26 +92,15 @@ def load_clips(
                 f"{path.parent / row['file']}: {samples.size / rate:g} s, expected at least "
                 f"{front_end.n_samples(min_frames) / front_end.sampling_rate:g} s to train on"
             )
-        clips.append(Clip(row["file"], row["speaker"], row[column], samples.size / rate, digest, rows))
+        clips.append(Clip(row["file"], row["speaker"], row[column], samples.size / rate, digest.hexdigest(), rows))
     return clips
 
 
 def read_mono(path: Path) -> tuple[NDArray[np.float32], int]:
     """Samples of a recording, channels averaged, and its sampling rate in Hz."""
-    import soundfile
-
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError, TypeError) as error:
-        raise AudioError(f"{path}: cannot be read ({error})") from None
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
-    if not np.isfinite(mono).all():
-        raise AudioError(f"{path}: has samples that are not finite")
-    return np.ascontiguousarray(mono, dtype=np.float32), int(rate)
-
-
-def resample(samples: NDArray[np.float32], rate: int, target: int) -> NDArray[np.float32]:
-    """`samples` at `rate` Hz as they are at `target` Hz."""
-    import soxr
-
-    return samples if rate == target else np.asarray(soxr.resample(samples, rate, target, quality="HQ"), np.float32)
+        with Recording(str(path)) as recording:
+            blocks = list(recording.blocks())
+    except AudioError as error:
+        raise AudioError(f"{path}: {error}") from None
+    return np.concatenate([np.empty(0, dtype=np.float32), *blocks]), recording.rate

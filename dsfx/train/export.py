@@ -84,16 +84,17 @@ def graph(network: Network, *, producer: str) -> bytes:
         gain = state[norm + "weight"] / np.sqrt(state[norm + "running_var"] + getattr(network, f"norm{index}").eps)
         bias = state[norm + "bias"] - state[norm + "running_mean"] * gain
         weight = weight * gain.reshape(-1, *[1] * (weight.ndim - 1))
-        return g("Relu", g("Conv", x, g.constant(weight), g.constant(bias), **attributes))
+        around = [size // 2 for size in weight.shape[2:]]
+        return g("Relu", g("Conv", x, g.constant(weight), g.constant(bias), pads=around * 2, **attributes))
 
     y = g("Unsqueeze", x, g.ints(1))
-    y = g("Mul", convolve(y, 1, strides=[2, 2], pads=[2, 2, 2, 2]), half)
-    y = g("MaxPool", convolve(y, 2, pads=[2, 2, 2, 2]), kernel_shape=[2, 2], strides=[2, 2])
+    y = g("Mul", convolve(y, 1, strides=[2, 2]), half)
+    y = g("MaxPool", convolve(y, 2), kernel_shape=[2, 2], strides=[2, 2])
     y = g("Mul", y, number(valid, 1, 3))
-    y = g("MaxPool", convolve(y, 3, pads=[1, 1, 1, 1]), kernel_shape=[1, 4], strides=[1, 4])
+    y = g("MaxPool", convolve(y, 3), kernel_shape=[1, 4], strides=[1, 4])
     y = g("Transpose", y, perm=[0, 1, 3, 2])
     y = g("Mul", g("Reshape", y, g.ints(0, state["conv4.weight"].shape[1], -1)), valid_rows)
-    y = g("Mul", convolve(y, 4, pads=[1, 1]), valid_rows)
+    y = g("Mul", convolve(y, 4), valid_rows)
     count = g("Cast", g("Unsqueeze", steps, g.ints(1)), to=TensorProto.FLOAT)
     mean = g("Div", g("ReduceSum", y, g.ints(2), keepdims=0), count)
     centred = g("Mul", g("Sub", y, g("Unsqueeze", mean, g.ints(2))), valid_rows)

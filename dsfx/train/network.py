@@ -33,7 +33,7 @@ class Layers:
 
     Parameters
     ----------
-    channels : of the three 2-D convolutions (5 × 5 with stride 2; 3 × 3; 3 × 3).
+    channels, kernels : of the three 2-D convolutions; kernels are (frames, bands), odd.
     filters : of the 1-D convolution; the branch gives twice as many features.
     units : of the LSTM, per direction; the branch gives twice as many features.
     attention : width of the attention layer.
@@ -41,6 +41,7 @@ class Layers:
     """
 
     channels: tuple[int, int, int] = (32, 64, 128)
+    kernels: tuple[tuple[int, int], ...] = ((5, 5), (7, 5), (5, 3))
     filters: int = 128
     units: int = 128
     attention: int = 64
@@ -48,9 +49,13 @@ class Layers:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
+        object.__setattr__(self, "kernels", tuple(tuple(kernel) for kernel in self.kernels))
         sizes = [*self.channels, self.filters, self.units, self.attention, self.dense]
         if len(self.channels) != 3 or not all(isinstance(size, int) and 1 <= size <= 8192 for size in sizes):
             raise ConfigError(f"layers: {asdict(self)}, expected three channels and every size in 1 to 8192")
+        spans = [span for kernel in self.kernels for span in kernel]
+        if [len(kernel) for kernel in self.kernels] != [2, 2, 2] or not all(span in range(1, 32, 2) for span in spans):
+            raise ConfigError(f"layers: kernels are {self.kernels}, expected three pairs of odd numbers below 32")
 
     @property
     def n_features(self) -> int:
@@ -59,7 +64,7 @@ class Layers:
 
     def to_table(self) -> dict[str, Any]:
         """The sizes as the ``[layers]`` table of a model.toml."""
-        return {**asdict(self), "channels": list(self.channels)}
+        return {**asdict(self), "channels": list(self.channels), "kernels": [list(kernel) for kernel in self.kernels]}
 
     @classmethod
     def from_table(cls, table: dict[str, Any]) -> "Layers":
@@ -90,11 +95,12 @@ class Network(nn.Module):
         a, b, c = layers.channels
         self.register_buffer("shift", torch.zeros(n_bands))
         self.register_buffer("scale", torch.ones(n_bands))
-        self.conv1 = nn.Conv2d(1, a, 5, stride=2, padding=2, bias=False)
+        first, second, third = layers.kernels
+        self.conv1 = nn.Conv2d(1, a, first, stride=2, padding=padding(first), bias=False)
         self.norm1 = nn.BatchNorm2d(a)
-        self.conv2 = nn.Conv2d(a, b, 5, padding=2, bias=False)
+        self.conv2 = nn.Conv2d(a, b, second, padding=padding(second), bias=False)
         self.norm2 = nn.BatchNorm2d(b)
-        self.conv3 = nn.Conv2d(b, c, 3, padding=1, bias=False)
+        self.conv3 = nn.Conv2d(b, c, third, padding=padding(third), bias=False)
         self.norm3 = nn.BatchNorm2d(c)
         heights = (n_bands + 1) // 2 // 2 // 4
         self.conv4 = nn.Conv1d(c * heights, layers.filters, 3, padding=1, bias=False)
@@ -146,6 +152,11 @@ class Network(nn.Module):
         scores = self.score(torch.tanh(self.attend(h))).squeeze(2).float()
         attention = torch.softmax(scores.masked_fill(valid == 0, -1e9), dim=1)
         return (attention[:, :, None] * h).sum(dim=1), attention
+
+
+def padding(kernel: tuple[int, int]) -> tuple[int, int]:
+    """Zeros on either side of frames and bands, such that a convolution keeps the size."""
+    return kernel[0] // 2, kernel[1] // 2
 
 
 def mask(lengths: Tensor, size: int) -> Tensor:

@@ -21,7 +21,7 @@ from ..frontend import FrontEnd
 from .card import card, toml
 from .data import Clip, load_clips
 from .export import check, graph
-from .fit import Recipe, fit, infer
+from .fit import Recipe, fit, has_bfloat16, infer
 from .network import Layers
 
 __all__ = ["train"]
@@ -144,6 +144,7 @@ def train(
             "seed": seed,
             "threads": threads,
             "torch": torch.__version__,
+            "precision": "bfloat16" if has_bfloat16() else "float32",
             "onnx_difference": worst,
             **recipe.to_table(),
         },

@@ -72,9 +72,9 @@ def test_unusable_recordings(tmp_path: Path) -> None:
     path = table(tmp_path, "file,speaker,emotion\nshort.wav,1,x\nmissing.wav,1,y\n")
     with pytest.raises(AudioError, match=r"short\.wav: 0\.0625 s, expected at least 0\.102 s"):
         load_clips(path, FRONT_END, min_frames=8)
-    with pytest.raises(AudioError, match=r"missing\.wav: cannot be read"):
+    with pytest.raises(AudioError, match=r"missing\.wav: cannot be read: No such file"):
         load_clips(path, FRONT_END)
-    with pytest.raises(AudioError, match=r"text\.wav: cannot be read"):
+    with pytest.raises(AudioError, match=r"text\.wav: not a sound file"):
         read_mono(tmp_path / "text.wav")
-    with pytest.raises(AudioError, match="not finite"):
+    with pytest.raises(AudioError, match=r"nan\.wav: has NaN"):
         read_mono(tmp_path / "nan.wav")
