@@ -2,7 +2,8 @@
 
     python benchmarks/agreement_report.py --clips 160 -o docs/agreement.md
 
-Runs both on recordings of EmoDB and RAVDESS (where they are present) and on all synthetic signals at all rates. No value of the reference is kept: the report holds shares and the largest deviations.
+Runs both on recordings of EmoDB and RAVDESS (where they are present) and on all synthetic signals at all sampling
+rates. No value of the reference is kept: the report holds shares and the largest deviations.
 """
 
 import argparse
@@ -106,7 +107,8 @@ def report(tallies: dict[tuple[str, str], Tally], description: str) -> Iterator[
         n = tally.values * len(tally.names)
         yield (
             f"| {name} | {LEVELS[level]} | {tally.files} | {tally.values} | {n} "
-            f"| {share(int(tally.identical.sum()), n)} | {share(int(tally.close.sum()), n)} | {share(int(tally.near.sum()), n)} "
+            f"| {share(int(tally.identical.sum()), n)} | {share(int(tally.close.sum()), n)} "
+            f"| {share(int(tally.near.sum()), n)} "
             f"| {share(tally.same_shape, tally.files)} | {share(tally.same_times, tally.files)} "
             f"| {share(tally.same_voicing, tally.files) if set(PITCH) & set(tally.names) else '—'} |"
         )
@@ -165,7 +167,8 @@ def columns(names: list[str], tally: Tally, members: list[list[int]], what: str)
         worst = max(group, key=lambda i: tally.worst[i])
         yield (
             f"| `{name}` | {n} | {share(int(tally.identical[group].sum()), n)} "
-            f"| {share(int(tally.close[group].sum()), n)} | {share(int(tally.near[group].sum()), n)} | {error(tally.worst[worst])} | {tally.where[worst]} |"
+            f"| {share(int(tally.close[group].sum()), n)} | {share(int(tally.near[group].sum()), n)} "
+            f"| {error(tally.worst[worst])} | {tally.where[worst]} |"
         )
 
 

@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 from .catalogue import REFERENCES, contour_unit, functional, functional_unit
 from .errors import ConfigError
@@ -80,6 +80,14 @@ class SetDescription:
     traps: tuple[str, ...] = field(default=())
 
 
+@overload
+def describe(name: str) -> SetDescription: ...
+@overload
+def describe(name: str, column: None) -> SetDescription: ...
+@overload
+def describe(name: str, column: str) -> ColumnDescription: ...
+@overload
+def describe(name: str, column: str | None) -> SetDescription | ColumnDescription: ...
 def describe(name: str, column: str | None = None) -> SetDescription | ColumnDescription:
     """Describe a set or one of its columns.
 

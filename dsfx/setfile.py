@@ -527,7 +527,7 @@ class _Reader:
         given = table.items("names", default=names)
         if len(given) != len(names) or not all(isinstance(name, str) for name in given):
             raise table.refuse(
-                f"{len(given)} names, expected {len(names)} strings ({len(base)} contours × {len(compute)} functionals)",
+                f"{len(given)} names, expected {len(names)}: {len(base)} contours × {len(compute)} functionals",
                 "names",
             )
         table.done()

@@ -116,7 +116,7 @@ def test_frame_and_hop():
         ("peaks = { threshold = 0.1 }", "", "'meanRisingSlope' needs parameters, expected peaks = { threshold = 0.1 }"),
         ("peaks = { threshold = 0.1 }", "peaks = { treshold = 0.1 }", "missing key 'threshold'"),
         ('names = ["loudnessPeaksPerSec"]', "names = []", "names = [], expected a list that is not empty"),
-        ('names = ["loudnessPeaksPerSec"]', 'names = ["a", "b"]', "2 names, expected 1 strings"),
+        ('names = ["loudnessPeaksPerSec"]', 'names = ["a", "b"]', "2 names, expected 1: 1 contours × 1 functionals"),
         ('names = ["loudnessPeaksPerSec"]', 'names = ["loudness_sma3_amean"]', "a second time"),
         ('frames = "nonzero"', 'frames = "voiced"', "frames = 'voiced', expected one of 'all', 'nonzero'"),
         ('name = "voiced"', 'name = "voice"', "a second group of contours named 'voice'"),

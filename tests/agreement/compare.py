@@ -1,6 +1,6 @@
 """The reference, run live, next to ours: signals, clips, and what counts as equal.
 
-No value of the reference is stored anywhere. What is kept is a table of the columns for which less than identity is asked.
+No value of the reference is stored anywhere. What is kept is a table of the columns that may differ.
 """
 
 import re
