@@ -1,5 +1,6 @@
 """One feature set, one signal at a time."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike

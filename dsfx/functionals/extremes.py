@@ -14,6 +14,10 @@ NAMES = ("range", "maxPos", "minPos")
 def extremes(contours: Contours) -> Float32s:
     """Range and positions of the extremes.
 
+    Parameters
+    ----------
+    contours : Contours
+
     Returns
     -------
     float32 array, shape (contours, 3)

@@ -16,6 +16,10 @@ DECIBELS = np.float32(10 / math.log(10))
 def level_of_mean(contours: Contours) -> Float32s:
     """Ten times the decimal logarithm of the mean.
 
+    Parameters
+    ----------
+    contours : Contours
+
     Returns
     -------
     float32 array, shape (contours, 1)

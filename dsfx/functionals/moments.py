@@ -16,6 +16,10 @@ NAMES = ("stddev", "skewness", "kurtosis", "stddevNorm")
 def moments(contours: Contours) -> Float32s:
     """Population moments about the (rounded) mean.
 
+    Parameters
+    ----------
+    contours : Contours
+
     Returns
     -------
     float32 array, shape (contours, 4)
