@@ -97,7 +97,16 @@ class FeatureSet:
         import pandas as pd
 
         rows = self._plan.compute(signal, sampling_rate)[0]
-        index = pd.MultiIndex.from_arrays(
-            [rows.start.view("m8[ns]"), rows.end.view("m8[ns]")], names=["start", "end"]
-        )  # fmt: skip
-        return pd.DataFrame(rows.values, index=index, columns=self.names, copy=False)
+        times = [pd.TimedeltaIndex(rows.start.view("m8[ns]")), pd.TimedeltaIndex(rows.end.view("m8[ns]"))]
+        if len(rows.values) == 1:  # nothing to factorise
+            index = pd.MultiIndex(times, [[0], [0]], names=["start", "end"], verify_integrity=False)
+        else:
+            index = pd.MultiIndex.from_arrays(times, names=["start", "end"])
+        return pd.DataFrame(rows.values, index=index, columns=self._columns, copy=False)
+
+    @cached_property
+    def _columns(self) -> "pd.Index[str]":
+        """The names as an index: made once, since that takes longer than the functionals of a short signal."""
+        import pandas as pd
+
+        return pd.Index(self.names)
