@@ -160,7 +160,13 @@ def test_counts_follow_the_closed_forms(long):
         assert [game.rows(name) for name in ("voice", "energy", "spectrum")] == [long + 1, long + 1, short + 1]
         assert [game.rows(f"{name} de") for name in ("voice", "energy", "spectrum")] == [long + 3, long + 3, short + 3]
         game = play(GEMAPS, short, long, released)
-        assert game.frames == {"F0": max(1, released), "loud": short, "V": voiced, "UV": max(1, released), "level": short}
+        assert game.frames == {
+            "F0": max(1, released),
+            "loud": short,
+            "V": voiced,
+            "UV": max(1, released),
+            "level": short,
+        }
 
 
 @pytest.mark.parametrize("long", range(1, 26))
