@@ -144,7 +144,7 @@ def test_a_set_of_ones_own(wavs, tmp_path):
     both = dsfx.extract(wavs, sets="eGeMAPSv02", hop=0.005)
     np.testing.assert_array_equal(both.to_numpy(), frame.to_numpy())
     (tmp_path / "bad.toml").write_text(text.replace("hop = 0.010", "hop = 0.010\ncolour = 1"))
-    with pytest.raises(ConfigError, match=r"bad.toml line 11: .*colour"):
+    with pytest.raises(ConfigError, match=r"bad.toml line 14: .*colour"):
         dsfx.extract(wavs, sets=str(tmp_path / "bad.toml"))
 
 
