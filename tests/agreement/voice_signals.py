@@ -34,9 +34,7 @@ def make(name: str, rate: int, seconds: float, *, seed: int = 0) -> F32:
     def saw(f0: NDArray[np.float64] | float, partials: int = 30) -> NDArray[np.float64]:
         phase = 2 * np.pi * np.cumsum(np.broadcast_to(f0, n)) / rate
         top = np.max(f0)
-        return sum(
-            (np.sin(k * phase) / k for k in range(1, partials + 1) if k * top < rate / 2), start=np.zeros(n)
-        )
+        return sum((np.sin(k * phase) / k for k in range(1, partials + 1) if k * top < rate / 2), start=np.zeros(n))
 
     noise = rng.standard_normal(n)
     if name == "silence":
