@@ -1,8 +1,9 @@
 """One feature set, one signal at a time."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .lld.framing import Compat
@@ -97,11 +98,13 @@ class FeatureSet:
         import pandas as pd
 
         rows = self._plan.compute(signal, sampling_rate)[0]
-        times = [pd.TimedeltaIndex(rows.start.view("m8[ns]")), pd.TimedeltaIndex(rows.end.view("m8[ns]"))]
-        if len(rows.values) == 1:  # nothing to factorise
-            index = pd.MultiIndex(times, [[0], [0]], names=["start", "end"], verify_integrity=False)
-        else:
-            index = pd.MultiIndex.from_arrays(times, names=["start", "end"])
+        levels: list[Any] = []  # found here: pandas would take longer than the descriptors of a short signal
+        codes: list[Any] = []
+        for times in (rows.start, rows.end):
+            unique, code = np.unique(times, return_inverse=True)
+            levels.append(pd.TimedeltaIndex(unique.view("m8[ns]")))
+            codes.append(code)
+        index: pd.MultiIndex = pd.MultiIndex(levels, codes, names=["start", "end"], verify_integrity=False)
         return pd.DataFrame(rows.values, index=index, columns=self._columns, copy=False)
 
     @cached_property
