@@ -156,8 +156,8 @@ class FormantFeed:
         self.rows = framing.bins if len(self.model.nyquist) else len(self.model.cosine) + 1
         self._blocks: dict[int, F32] = {}
 
-    def push(self, block: SpectrumBlock) -> F32:
-        """Take the next short frames. Returns no values, as an array of shape (frames, 0)."""
+    def push(self, block: SpectrumBlock) -> None:
+        """Take the next short frames."""
         done = 0
         if self.gated:
             new = (block.re[: self.rows], block.im[: self.rows])
@@ -172,7 +172,6 @@ class FormantFeed:
                 kept[:, lane : lane + count] = values[:, done : done + count]
             done += count
             self.frames += count
-        return np.zeros((block.count, 0), np.float32)
 
     def compute(self, re: F32, im: F32, frames: int) -> tuple[F32, F32]:
         """Frequencies and bandwidths, each of shape (3, frames), from spectra of shape (at least `rows`, 64)."""
@@ -406,7 +405,7 @@ class _Track:
     def rows(self) -> F32:
         """Rows complete by now; they leave the table."""
         count = int(self.place[0]) if self.waiting else self.filled
-        out = np.ascontiguousarray(self.table[:, :count].T)
+        out = self.table[:, :count].T.copy(order="C")
         self.table[:, : self.filled - count] = self.table[:, count : self.filled]
         self.filled -= count
         self.place -= count

@@ -19,6 +19,7 @@ NAMES = (
     "clipped",
     "gated",
     "two voices",
+    "rivals",
     "dc",
     "square",
     "whole periods",
@@ -30,11 +31,14 @@ def make(name: str, rate: int, seconds: float, *, seed: int = 0) -> F32:
     rng = np.random.default_rng(seed)
     n = round(seconds * rate)
     t = np.arange(n) / rate
+    if n == 0:
+        return np.zeros(0, np.float32)
 
-    def saw(f0: NDArray[np.float64] | float, partials: int = 30) -> NDArray[np.float64]:
+    def saw(f0: NDArray[np.float64] | float, *, partials: int = 30, slope: float = 1) -> NDArray[np.float64]:
         phase = 2 * np.pi * np.cumsum(np.broadcast_to(f0, n)) / rate
         top = np.max(f0)
-        return sum((np.sin(k * phase) / k for k in range(1, partials + 1) if k * top < rate / 2), start=np.zeros(n))
+        below = (k for k in range(1, partials + 1) if k * top < rate / 2)
+        return sum((np.sin(k * phase) / k**slope for k in below), start=np.zeros(n))
 
     noise = rng.standard_normal(n)
     if name == "silence":
@@ -56,11 +60,11 @@ def make(name: str, rate: int, seconds: float, *, seed: int = 0) -> F32:
         x[:: max(round(rate / 120), 1)] = 0.8
     elif name == "lone impulses":
         x = np.zeros(n)
-        x[rng.integers(0, max(n, 1), size=max(n * 4 // rate, 1) if n else 0)] = 0.9
+        x[rng.integers(0, n, size=max(n * 4 // rate, 1))] = 0.9
     elif name == "patched":
         x = 0.25 * saw(140.0) + 0.002 * noise
         for _ in range(6):
-            a = int(rng.integers(0, max(n, 1)))
+            a = int(rng.integers(0, n))
             x[a : a + rate // 30] = rng.choice([0.0, 0.3, -0.5])
     elif name == "clipped":
         x = np.clip(1.5 * saw(230 + 10 * np.sin(2 * np.pi * 4 * t)) + 0.02 * noise, -1, 0.9999)
@@ -68,12 +72,18 @@ def make(name: str, rate: int, seconds: float, *, seed: int = 0) -> F32:
         x = 0.3 * saw(110 + 15 * np.sin(2 * np.pi * 2 * t)) * (np.sin(2 * np.pi * 2.3 * t) > -0.2)
     elif name == "two voices":
         x = 0.2 * saw(150.0) + 0.2 * saw(217.0) + 0.005 * noise
+    elif name == "rivals":
+        # Two pitches that overtake each other every few frames: their survivors never agree.
+        beat = 0.36 * np.sin(2 * np.pi * 33.3 * t)
+        x = saw(375.5, partials=40, slope=0.7) * (1 + beat) + 1.44 * saw(697.8, partials=40, slope=0.7) * (1 - beat)
+        x += 0.03 * noise
+        x *= 0.3 / np.abs(x).max()
     elif name == "dc":
         x = 0.5 + 0.1 * saw(125.0) * (np.sin(2 * np.pi * 1.7 * t) > 0)
     elif name == "square":
         x = 0.5 * np.sign(np.sin(2 * np.pi * 100.3 * t))
     elif name == "whole periods":
-        x = 0.2 * np.resize(saw(rate / round(rate / 160))[: round(rate / 160)], n) if n else np.zeros(0)
+        x = 0.2 * np.resize(saw(rate / round(rate / 160))[: round(rate / 160)], n)
     else:
         raise ValueError(name)
     return (np.clip(np.round(x * 32768), -32768, 32767) / 32768).astype(np.float32)
