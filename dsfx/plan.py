@@ -20,7 +20,7 @@ from .functionals.smoothing import delta, delta_in_segments, smooth
 from .functionals.summary import Summary
 from .lld.energy import ZeroCrossings
 from .lld.fft import LANES
-from .lld.framing import Compat, Framing, prepare_samples
+from .lld.framing import NONE, Compat, Framing, prepare_samples
 from .lld.long import FormantFeed, LongFrames, Tracker
 from .lld.short import ShortFrames
 from .setfile import ContourGroup, FunctionalGroup, SetFile, stages
@@ -85,6 +85,8 @@ class Plan:
         self.names = [list(entry.names) for entry in self._sets]
         self.units = [list(entry.units) for entry in self._sets]
         self._fronts = _fronts(self._sets)
+        # Engines that wait for another signal: to build their tables and arrays takes as long as a second of speech.
+        self._idle: list[list[_FrontStream]] = []
 
     def compute(self, samples: ArrayLike, sampling_rate: float) -> list[Rows]:
         """Features of one signal.
@@ -108,21 +110,34 @@ class Plan:
             too low or too high.
         """
         prepared = prepare_samples(samples, compat=self.compat)
-        if self.level != "functionals":
-            stream = Stream(self, sampling_rate)
-            return [_joined(parts) for parts in zip(stream.push_prepared(prepared), stream.finish(), strict=True)]
-        found = [front.analyse(sampling_rate, prepared) for front in self._fronts]
-        whole = np.array([0]), nanoseconds(np.array([len(prepared) / sampling_rate]))
-        memory: dict[Any, Any] = {}
-        return [
-            Rows(entry.functionals(found[entry.front], memory), *whole) for entry in self._sets
-        ]  # fmt: skip
+        engines = self._engines(sampling_rate)
+        if self.level == "functionals":
+            found = [engine.analyse(prepared) for engine in engines]
+            whole = np.array([0]), nanoseconds(np.array([len(prepared) / sampling_rate]))
+            memory: dict[Any, Any] = {}
+            result = [Rows(entry.functionals(found[entry.front], memory), *whole) for entry in self._sets]
+        else:
+            result = Stream(self, engines).whole(prepared)
+        for engine in engines:
+            engine.reset()
+        self._idle.append(engines)
+        return result
+
+    def _engines(self, sampling_rate: float) -> "list[_FrontStream]":
+        """Engines at rest, for nobody else: this may be one of several threads."""
+        try:
+            engines = self._idle.pop()
+        except IndexError:
+            engines = []
+        if not engines or engines[0].short.sampling_rate != sampling_rate:
+            engines = [_FrontStream(front, sampling_rate) for front in self._fronts]
+        return engines
 
     def stream(self, sampling_rate: float) -> "Stream":
         """A signal that arrives in pieces, at a frame level, in bounded memory."""
         if self.level == "functionals":
             raise ConfigError("functionals need the whole signal, expected level 'lld' or 'lld-delta' for a stream")
-        return Stream(self, sampling_rate)
+        return Stream(self, [_FrontStream(front, sampling_rate) for front in self._fronts])
 
 
 class Stream:
@@ -131,9 +146,9 @@ class Stream:
     However the signal is cut, the rows are the same; so are those of `Plan.compute`.
     """
 
-    def __init__(self, plan: Plan, sampling_rate: float) -> None:
+    def __init__(self, plan: Plan, fronts: "list[_FrontStream]") -> None:
         self._plan = plan
-        self._fronts = [_FrontStream(front, sampling_rate) for front in plan._fronts]
+        self._fronts = fronts
         self._tables = [_TableStream(entry, self._fronts[entry.front]) for entry in plan._sets]
         self._samples = 0
 
@@ -153,7 +168,19 @@ class Stream:
 
     def finish(self) -> list[Rows]:
         """The signal is over: the remaining rows, per set."""
-        last = [front.finish() for front in self._fronts]
+        return self._finish(NONE)
+
+    def whole(self, prepared: F32) -> list[Rows]:
+        """All rows of a whole signal, per set."""
+        last = self._fronts[0].last_piece(prepared)
+        if last == 0:
+            return self._finish(prepared)
+        first = self.push_prepared(prepared[:last])
+        return [_joined(parts) for parts in zip(first, self._finish(prepared[last:]), strict=True)]
+
+    def _finish(self, prepared: F32) -> list[Rows]:
+        self._samples += len(prepared)
+        last = [front.finish(prepared) for front in self._fronts]
         return [table.finish(*last[table.entry.front], self._samples) for table in self._tables]
 
 
@@ -191,19 +218,6 @@ class _Front:
     options: tuple[tuple[str, Any], ...]
     zero_crossings: bool
     trackers: tuple[Tracker, ...]
-    bands: int = 26
-
-    def analyse(self, sampling_rate: float, samples: F32) -> "_Found":
-        """All descriptors of a whole signal."""
-        stream = _FrontStream(self, sampling_rate)
-        parts = list(stream.push(samples))
-        last, released, counts = stream.finish()
-        parts.append(last)
-        values = {
-            name: np.concatenate([part[name] for part in parts]) if len(parts) > 1 else parts[0][name]
-            for name in last
-        }  # fmt: skip
-        return _Found(values, released, counts)
 
 
 _Values = dict[str, F32]
@@ -250,6 +264,28 @@ class _FrontStream:
             )
         self._samples = 0
 
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self._samples = 0
+        for engine in (self._short_frames, self._zero_crossings, self._long_frames):
+            if engine is not None:
+                engine.reset()
+
+    def last_piece(self, samples: F32) -> int:
+        """Where the last piece begins of those in which a whole signal is analysed."""
+        size = PIECE * self.short.step
+        return max(len(samples) - 1, 0) // size * size
+
+    def analyse(self, samples: F32) -> "_Found":
+        """All descriptors of a whole signal."""
+        last = self.last_piece(samples)
+        parts = list(self.push(samples[:last]))
+        values, released, counts = self.finish(samples[last:])
+        if parts:
+            parts.append(values)
+            values = {name: np.concatenate([part[name] for part in parts]) for name in values}
+        return _Found(values, released, counts)
+
     def push(self, samples: F32) -> Iterator[_Values]:
         """Descriptors that are complete, piece by piece."""
         size = PIECE * self.short.step
@@ -265,16 +301,18 @@ class _FrontStream:
                 values |= {f"{i}:voice": rows for i, rows in enumerate(self._long_frames.push(piece))}
             yield values
 
-    def finish(self) -> tuple[_Values, list[int], tuple[int, int]]:
-        """What remains; per tracker the frames released before the end; the numbers of short and long frames."""
+    def finish(self, samples: F32) -> tuple[_Values, list[int], tuple[int, int]]:
+        """What remains, after these last samples; per tracker the frames released before the end; the numbers of short
+        and long frames."""
+        self._samples += len(samples)
         values: _Values = {}
         released: list[int] = []
         if self._short_frames is not None:
-            values |= {f"short:{name}": rows for name, rows in self._short_frames.finish().items()}
+            values |= {f"short:{name}": rows for name, rows in self._short_frames.finish(samples).items()}
         if self._zero_crossings is not None:
-            values["long:pcm_zcr"] = np.zeros((0, 1), np.float32)
+            values["long:pcm_zcr"] = self._zero_crossings.push(samples)[:, None]
         if self._long_frames is not None:
-            voice, released = self._long_frames.finish()
+            voice, released = self._long_frames.finish(samples)
             values |= {f"{i}:voice": rows for i, rows in enumerate(voice)}
         return values, released, (self.short.count(self._samples), self.long.count(self._samples))
 

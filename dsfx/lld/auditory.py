@@ -174,6 +174,12 @@ class Rasta:
         self._output = np.zeros(bank.bands, np.float32)
         self._frame = 0
 
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self._memory[:] = 0
+        self._output[:] = 0
+        self._frame = 0
+
     def __call__(self, mel: F32, count: int) -> F32:
         """Filter the next `count` frames of band powers, shape (bands, 64); returns the same shape."""
         spectrum = np.empty_like(mel)

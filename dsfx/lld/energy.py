@@ -52,6 +52,10 @@ class ZeroCrossings:
     def __init__(self, framing: Framing) -> None:
         self._buffer = FrameBuffer(framing)
 
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self._buffer.reset()
+
     def push(self, samples: F32) -> F32:
         """Rates of the frames completed by these samples, shape (new frames,)."""
         frames = self._buffer.push(samples)

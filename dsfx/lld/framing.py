@@ -18,6 +18,9 @@ __all__ = ["Compat", "FrameBuffer", "Framing", "gauss_window", "hamming_window",
 
 Compat = Literal["int16"] | None
 
+NONE: NDArray[np.float32] = np.zeros(0, np.float32)
+"""No samples."""
+
 SMALLEST_NFFT = 64
 """Smallest transform: below it a 20 ms frame has too few bins for a filter bank of 26 bands."""
 
@@ -190,7 +193,11 @@ class FrameBuffer:
 
     def __init__(self, framing: Framing) -> None:
         self.framing = framing
-        self.samples: NDArray[np.float32] = np.zeros(0, np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self.samples = NONE
         self._skip = 0
 
     def push(self, samples: NDArray[np.float32]) -> int:
@@ -203,14 +210,16 @@ class FrameBuffer:
         if self._skip:  # the hop is longer than the frame: samples between frames are not kept
             skipped = min(self._skip, len(samples))
             samples, self._skip = samples[skipped:], self._skip - skipped
-        self.samples = np.concatenate([self.samples, samples])
+        self.samples = np.concatenate([self.samples, samples]) if len(self.samples) else np.ascontiguousarray(samples)
         return self.framing.count(len(self.samples))
 
     def drop(self, frames: int) -> None:
         """Forget the first `frames` frames."""
         used = frames * self.framing.step
         self._skip += max(used - len(self.samples), 0)
-        self.samples = self.samples[used:].copy()
+        self.samples = self.samples[
+            used:
+        ].copy()  # so that a piece of the caller's signal does not keep all of it alive
 
 
 @lru_cache(maxsize=32)

@@ -86,6 +86,11 @@ class Cycles:
         self.position = np.zeros(3, np.int64)
         self.held = np.zeros(5, np.float32)
 
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self.position[:] = 0
+        self.held[:] = 0
+
     @property
     def needs(self) -> int:
         return int(min(self.position[0], self.position[2] * self.framing.step))

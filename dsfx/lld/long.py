@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import AudioError, ConfigError
 from .fft import LANES, plan
 from .formants import formant_model, formants
-from .framing import Framing, gauss_window, hamming_window
+from .framing import NONE, Framing, gauss_window, hamming_window
 from .harmonics import HARMONIC_COLUMNS, harmonic_levels
 from .hnr import autocorrelation_hnr
 from .jitter import CYCLE_COLUMNS, Cycles
@@ -152,8 +152,12 @@ class FormantFeed:
         self.framing = framing
         self.gated = gated
         self.model = formant_model(framing)
-        self.frames = 0
         self.rows = framing.bins if len(self.model.nyquist) else len(self.model.cosine) + 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self.frames = 0
         self._blocks: dict[int, F32] = {}
 
     def push(self, block: SpectrumBlock) -> None:
@@ -167,7 +171,7 @@ class FormantFeed:
             number, lane = divmod(self.frames, LANES)
             count = min(block.count - done, LANES - lane)
             if lane == 0:
-                self._blocks[number] = np.zeros((2, len(new[0]), LANES), np.float32)
+                self._blocks[number] = np.empty((2, len(new[0]), LANES), np.float32)
             for kept, values in zip(self._blocks[number], new, strict=True):
                 kept[:, lane : lane + count] = values[:, done : done + count]
             done += count
@@ -252,7 +256,6 @@ class LongFrames:
         formants: FormantFeed | None = None,
     ) -> None:
         self.framing = framing = Framing(sampling_rate, frame=frame, hop=hop)
-        self.frames = 0
         self._spectra = FrameSpectra(framing, gauss_window(framing.length), windowed_energy=True, power=False)
         self._axis = octave_axis(framing)
         self._slots = max((t.candidates for t in trackers), default=1)
@@ -270,8 +273,17 @@ class LongFrames:
         keep = any(t.wants_levels or "HNRdBACF" in t.want for t in trackers)
         self._magnitudes = np.zeros((recent, framing.bins, LANES) if keep else (0, 0, 0), np.float32)
         self._tracks = [_Track(t, framing, self._magnitudes, self._feed) for t in trackers]
-        self._samples = np.empty(0, np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, the feed too: a new signal begins."""
+        self.frames = 0
+        self._samples = NONE
         self._offset = 0
+        if self._feed is not None:
+            self._feed.reset()
+        for track in self._tracks:
+            track.reset()
 
     def push(self, samples: F32) -> list[F32]:
         """Take the next samples; return the rows that are complete, per tracker.
@@ -285,15 +297,7 @@ class LongFrames:
         -------
         list of ndarray of float32, shape (frames, columns)
         """
-        if samples.ndim != 1 or samples.dtype != np.float32:
-            raise AudioError(
-                f"samples have shape {samples.shape} and type {samples.dtype}, expected (samples,) and float32: "
-                "use prepare_samples"
-            )
-        if len(self._samples):
-            self._samples = np.concatenate([self._samples, samples])
-        else:
-            self._samples = np.ascontiguousarray(samples)
+        self._append(samples)
         step = self.framing.step
         while self._complete() >= LANES:
             self._block(LANES)
@@ -304,8 +308,8 @@ class LongFrames:
         self._offset = first
         return [track.rows() for track in self._tracks]
 
-    def finish(self) -> tuple[list[F32], list[int]]:
-        """The signal is over.
+    def finish(self, samples: F32 = NONE) -> tuple[list[F32], list[int]]:
+        """The signal is over, after these last samples.
 
         Returns
         -------
@@ -315,13 +319,24 @@ class LongFrames:
             Per tracker, the frames whose F0 had been decided before the end was known (V of the specification, part 03
             section 2.1).
         """
-        count = self._complete()
-        if count > 0:
-            self._block(count)
+        self._append(samples)
+        while (count := self._complete()) > 0:
+            self._block(min(count, LANES))
         released = [track.decided for track in self._tracks]
         for track in self._tracks:
             track.finish(self._samples, self._offset)
         return [track.rows() for track in self._tracks], released
+
+    def _append(self, samples: F32) -> None:
+        if samples.ndim != 1 or samples.dtype != np.float32:
+            raise AudioError(
+                f"samples have shape {samples.shape} and type {samples.dtype}, expected (samples,) and float32: "
+                "use prepare_samples"
+            )
+        if len(self._samples):
+            self._samples = np.concatenate([self._samples, samples])
+        else:
+            self._samples = np.ascontiguousarray(samples)
 
     def _complete(self) -> int:
         return self.framing.count(len(self._samples) - (self.frames * self.framing.step - self._offset))
@@ -374,22 +389,26 @@ class _Track:
                 longest_period=1 / tracker.f0_range[0],
                 noise="logHNR" in tracker.want,
             )
-        self.decided = 0
         # Contours wait in `table`, shape (columns, frames), until the voiced frames in it were described.
         unvoiced = [-201 if name.endswith("amplitudeLogRelF0") else 0 for name in tracker.columns]
         self.unvoiced = np.array(unvoiced, np.float32)[:, None]
         self.table = np.empty((len(unvoiced), 4 * LANES), np.float32)
-        self.filled = 0
         self.resolution = 1 / block_duration(framing)
         self.by_spectrum = tracker.wants_levels or "HNRdBACF" in tracker.want
         self.collects = self.by_spectrum or (self.feed is not None and self.feed.gated)
         # Voiced frames waiting for their lanes to fill: places in the table, F0, spectra, short spectra or formants.
-        self.waiting = 0
         self.place = np.zeros(LANES, np.int64)
         self.f0 = np.zeros(LANES, np.float32)
         self.spectra = np.zeros((framing.bins if self.by_spectrum else 0, LANES), np.float32)
         depth = 0 if self.feed is None else self.feed.rows if self.feed.gated else FORMANTS
         self.short = np.zeros((2, depth, LANES), np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        self.decided = self.filled = self.waiting = 0
+        self.path.reset()
+        if self.cycles is not None:
+            self.cycles.reset()
 
     def push(self, frequency: F32, voicing: F32, score: F32, energy: F32, samples: F32, offset: int) -> None:
         slots = self.tracker.candidates

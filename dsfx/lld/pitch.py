@@ -428,6 +428,10 @@ class Path:
         self.ring = np.zeros((size, 2, count + 1), np.float32)
         self.energy = np.zeros(size, np.float32)
 
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self.counters[:] = 0
+
     @property
     def processed(self) -> int:
         return int(self.counters[0])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from . import auditory, energy, spectral
 from .fft import LANES
-from .framing import FrameBuffer, Framing, hamming_window
+from .framing import NONE, FrameBuffer, Framing, hamming_window
 from .spectrum import FrameSpectra, SpectrumBlock
 
 __all__ = ["ShortFrames"]
@@ -169,6 +169,13 @@ class ShortFrames:
         self._buffer = FrameBuffer(framing)
         self._previous: F32 | None = None
 
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self._buffer.reset()
+        self._previous = None
+        if self._rasta is not None:
+            self._rasta.reset()
+
     def push(self, samples: F32) -> dict[str, F32]:
         """Take the next samples; return the rows that are complete.
 
@@ -185,9 +192,9 @@ class ShortFrames:
         frames = self._buffer.push(samples)
         return self._rows(frames - frames % LANES)
 
-    def finish(self) -> dict[str, F32]:
-        """The signal is over; return the remaining rows."""
-        return self._rows(self.framing.count(len(self._buffer.samples)))
+    def finish(self, samples: F32 = NONE) -> dict[str, F32]:
+        """The signal is over, after these last samples; return the remaining rows."""
+        return self._rows(self._buffer.push(samples))
 
     def _rows(self, frames: int) -> dict[str, F32]:
         blocks = -(-frames // LANES)
