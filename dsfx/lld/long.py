@@ -256,7 +256,9 @@ class LongFrames:
         formants: FormantFeed | None = None,
     ) -> None:
         self.framing = framing = Framing(sampling_rate, frame=frame, hop=hop)
-        self._spectra = FrameSpectra(framing, gauss_window(framing.length), windowed_energy=True, power=False)
+        self._spectra = FrameSpectra(
+            framing, gauss_window(framing.length), windowed_energy=True, power=False, complex_spectrum=False
+        )
         self._axis = octave_axis(framing)
         self._slots = max((t.candidates for t in trackers), default=1)
         self._feed = formants

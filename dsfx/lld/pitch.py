@@ -24,6 +24,7 @@ F64 = NDArray[np.float64]
 
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
+_NEVER = np.float32(-1)
 _TWELVE = np.float32(12)
 
 LOWEST = 25.0
@@ -156,10 +157,10 @@ def octave_spectrum(magnitude: F32, axis: OctaveAxis, *, frames: int = LANES) ->
     Specification, part 02 section 4.
     """
     out = np.empty_like(magnitude)
-    value, curve = np.empty((2, *magnitude.shape))
-    peaks = np.empty(magnitude.shape, np.int32)
+    latest, number = np.empty((2, LANES), np.float32)
+    kept, value, curve = np.empty_like(magnitude), np.empty((4, LANES)), np.empty(magnitude.shape)
     tables = (axis.solve, axis.back, axis.knot, axis.blend, axis.weight)
-    _octave(magnitude, vectors(frames), *tables, peaks, value, curve, out)
+    _octave(magnitude, vectors(frames), *tables, latest, number, kept, value, curve, out)
     return out
 
 
@@ -173,63 +174,94 @@ def vectors(frames: int) -> int:
 
 
 @_kernel
-def _octave(magnitude, width, solve, back, knot, blend, weight, peaks, value, curve, out):  # type: ignore[no-untyped-def]
-    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
+def _octave(magnitude, width, solve, back, knot, blend, weight, latest, number, kept, value, curve, out):  # type: ignore[no-untyped-def]
+    zero, one, two, three = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
     bins, width = np.uint64(len(magnitude)), np.uint64(width)
     end = bins - one
-    # peaks[i] counts the local maxima at or below bin i.
+    # Between two maxima only the two bins on either side of each are kept. Per lane the latest maximum and their
+    # number are enough: a bin is near one if the latest, seen from two bins on, is.
     for n in range(width):
-        peaks[0, n] = 1 if magnitude[0, n] > magnitude[1, n] else 0
-    for i in range(one, end):
-        j, k = i - one, i + one
-        for n in range(width):
-            here = magnitude[i, n]
-            peaks[i, n] = peaks[j, n] + ((here > magnitude[j, n]) & (here >= magnitude[k, n]))
-    j = end - one
+        top = magnitude[0, n] > magnitude[1, n]
+        latest[n] = _ZERO if top else _NEVER
+        number[n] = _ONE if top else _ZERO
+    for i in range(one, bins):
+        h, j, k = i - two, i - one, i + one
+        here = np.float32(i)
+        if i < end:
+            for n in range(width):
+                m = magnitude[i, n]
+                top = (m > magnitude[j, n]) & (m >= magnitude[k, n])
+                latest[n] = here if top else latest[n]
+                number[n] += _ONE if top else _ZERO
+        else:
+            for n in range(width):
+                top = magnitude[i, n] > magnitude[j, n]
+                latest[n] = here if top else latest[n]
+                number[n] += _ONE if top else _ZERO
+        if i >= two:
+            oldest = here - np.float32(4)
+            for n in range(width):
+                kept[h, n] = magnitude[h, n] if (latest[n] >= oldest) | (latest[n] < _ZERO) else _ZERO
+    # What was not known on the way: that no maximum follows, or that there is only one.
     for n in range(width):
-        peaks[end, n] = peaks[j, n] + (magnitude[end, n] > magnitude[j, n])
-    # Between two maxima only the two bins on either side of each are kept. `out` holds what is kept for now.
-    for i in range(min(three, bins)):
-        for n in range(width):
-            out[i, n] = magnitude[i, n]
-    for i in range(three, bins):
-        j, k = i - three, min(i + two, end)
-        for n in range(width):
-            count, total = peaks[i, n], peaks[end, n]
-            near = (peaks[k, n] > peaks[j, n]) | (count == 0) | (count == total)
-            out[i, n] = magnitude[i, n] if near & (total != 1) else _ZERO
-    # Smoothing over three bins; one bin behind, the elimination for the spline.
+        alone = number[n] == _ONE
+        first = three if alone else np.uint64(max(latest[n], _ZERO))
+        for i in range(min(first, end - one), bins):
+            kept[i, n] = _ZERO if alone and i >= three else magnitude[i, n]
+        if alone:
+            for i in range(min(three, bins)):
+                kept[i, n] = magnitude[i, n]
+    # Elimination for the spline, one bin behind. Of the smoothed spectrum only the latest rows are at hand: to smooth
+    # once more on the way back costs less than to write everything down in double precision.
+    _smooth(kept, zero, width, value)
     for n in range(width):
-        value[0, n] = (2 * np.float64(out[0, n]) + np.float64(out[1, n])) / 4
         curve[0, n] = 0
         curve[end, n] = 0
     for i in range(one, bins):
-        h, j, k = i - two, i - one, i + one
-        if i == end:
-            for n in range(width):
-                value[i, n] = out[i, n]
-        else:
-            for n in range(width):
-                value[i, n] = (np.float64(out[j, n]) + 2 * np.float64(out[i, n]) + np.float64(out[k, n])) / 4
+        _smooth(kept, i, width, value)
         if i > one:
+            h, j = i - two, i - one
+            a, b, c = h & three, j & three, i & three
             c0, c1, c2, c3 = solve[j, 0], solve[j, 1], solve[j, 2], solve[j, 3]
             for n in range(width):
-                curve[j, n] = c0 * value[h, n] + c1 * value[j, n] + c2 * value[i, n] + c3 * curve[h, n]
+                curve[j, n] = c0 * value[a, n] + c1 * value[b, n] + c2 * value[c, n] + c3 * curve[h, n]
     # Back substitution gives the second derivatives, from the right; the points of the axis follow.
-    left = bins
+    left, smooth = bins, bins
     for step in range(one, bins):
         k = bins - step
         j = k - one
         if j > 0:
-            c = back[j]
+            c0 = back[j]
             for n in range(width):
-                curve[j, n] += c * curve[k, n]
-        while left > 0 and knot[left - one] == k:
-            left -= one
-            c0, c1, c2, c3, w = blend[left, 0], blend[left, 1], blend[left, 2], blend[left, 3], weight[left]
-            for n in range(width):
-                v = np.float32(c0 * value[j, n] + c1 * value[k, n] + c2 * curve[j, n] + c3 * curve[k, n])
-                out[left, n] = np.float32(np.float64(v) * w) if v > 0 else _ZERO
+                curve[j, n] += c0 * curve[k, n]
+        if left > 0 and knot[left - one] == k:
+            if smooth > k:
+                _smooth(kept, k, width, value)
+            _smooth(kept, j, width, value)
+            smooth = j
+            a, b = j & three, k & three
+            while left > 0 and knot[left - one] == k:
+                left -= one
+                c0, c1, c2, c3, w = blend[left, 0], blend[left, 1], blend[left, 2], blend[left, 3], weight[left]
+                for n in range(width):
+                    v = np.float32(c0 * value[a, n] + c1 * value[b, n] + c2 * curve[j, n] + c3 * curve[k, n])
+                    out[left, n] = np.float32(np.float64(v) * w) if v > 0 else _ZERO
+
+
+@_kernel
+def _smooth(kept, i, width, value):  # type: ignore[no-untyped-def]
+    """Row `i` smoothed over three bins, into one of the four rows of `value` in turn."""
+    one, at = np.uint64(1), i & np.uint64(3)
+    h, j, end = i - one, i + one, np.uint64(len(kept)) - one
+    if i == 0:
+        for n in range(width):
+            value[at, n] = (2 * np.float64(kept[i, n]) + np.float64(kept[j, n])) / 4
+    elif i < end:
+        for n in range(width):
+            value[at, n] = (np.float64(kept[h, n]) + 2 * np.float64(kept[i, n]) + np.float64(kept[j, n])) / 4
+    else:
+        for n in range(width):
+            value[at, n] = kept[i, n]
 
 
 def subharmonic_sum(octave: F32, axis: OctaveAxis, *, frames: int = LANES) -> tuple[F32, F64]:
