@@ -22,7 +22,7 @@ from .lld.energy import ZeroCrossings
 from .lld.fft import LANES
 from .lld.framing import NONE, Compat, Framing, prepare_samples
 from .lld.long import FormantFeed, LongFrames, Tracker
-from .lld.short import ShortFrames
+from .lld.short import ShortFrames, short_columns
 from .setfile import ContourGroup, FunctionalGroup, SetFile, stages
 
 __all__ = ["LEVELS", "Level", "Plan", "Rows", "Stream"]
@@ -220,8 +220,8 @@ class _Front:
     trackers: tuple[Tracker, ...]
 
 
-_Values = dict[str, F32]
-"""Descriptors by name, shape (frames, width): "short:NAME", "long:NAME", "TRACKER:voice"."""
+_Values = dict[str | int, F32]
+"""Descriptors by origin, shape (frames, width): "short", "zcr", and by its number what depends on a tracker."""
 
 
 @dataclass(frozen=True)
@@ -294,11 +294,11 @@ class _FrontStream:
             self._samples += len(piece)
             values: _Values = {}
             if self._short_frames is not None:  # first, for the long frames take formants from them
-                values |= {f"short:{name}": rows for name, rows in self._short_frames.push(piece).items()}
+                values["short"] = self._short_frames.push(piece)
             if self._zero_crossings is not None:
-                values["long:pcm_zcr"] = self._zero_crossings.push(piece)[:, None]
+                values["zcr"] = self._zero_crossings.push(piece)[:, None]
             if self._long_frames is not None:
-                values |= {f"{i}:voice": rows for i, rows in enumerate(self._long_frames.push(piece))}
+                values |= enumerate(self._long_frames.push(piece))
             yield values
 
     def finish(self, samples: F32) -> tuple[_Values, list[int], tuple[int, int]]:
@@ -308,12 +308,12 @@ class _FrontStream:
         values: _Values = {}
         released: list[int] = []
         if self._short_frames is not None:
-            values |= {f"short:{name}": rows for name, rows in self._short_frames.finish(samples).items()}
+            values["short"] = self._short_frames.finish(samples)
         if self._zero_crossings is not None:
-            values["long:pcm_zcr"] = self._zero_crossings.push(samples)[:, None]
+            values["zcr"] = self._zero_crossings.push(samples)[:, None]
         if self._long_frames is not None:
             voice, released = self._long_frames.finish(samples)
-            values |= {f"{i}:voice": rows for i, rows in enumerate(voice)}
+            values |= enumerate(voice)
         return values, released, (self.short.count(self._samples), self.long.count(self._samples))
 
 
@@ -470,7 +470,7 @@ class _GroupPlan:
         single = group.joined or group.smoothing == "none"
         self.input = np.array([0 if single else group.streams.index(c.stream) for c in group.columns])
         self.tracker: int | None = None
-        self.pieces: list[tuple[str, slice, slice]] = []
+        self.pieces: list[tuple[str | int, slice, slice]] = []
         self.key: tuple[Any, ...] = ()
         self.gates = tuple(
             (gate, np.array(columns))
@@ -480,39 +480,39 @@ class _GroupPlan:
 
     def connect(self, front: _Front, tracker: int | None) -> None:
         """Learn where in the shared descriptors the columns stand."""
-        offset = dict(front.options).get("mfcc_first", 0)
+        options = {name: value for name, value in front.options if name.startswith("mfcc")}
+        short = short_columns(front.want, **options)
         self.tracker = tracker if any(c.source.descriptor.source != "short" for c in self.group.columns) else None
         if self.gates:
             self.tracker = tracker
         self.voiced_at = -1
         self.pieces = []
+        self.voice = tracker or 0
         if tracker is not None:
             columns = front.trackers[tracker].columns
             self.voiced_at = columns.index("F0final") if "F0final" in columns else -1
-            self.voice = f"{tracker}:voice"
         for i, column in enumerate(self.group.columns):
             name, _, index = column.source.engine.partition("[")
-            at = int(index[:-1]) if index else 0
-            if column.source.kind == "mfcc":
-                at -= offset
+            origin: str | int
             if column.source.kind == "zcr":
-                name = f"long:{name}"
+                origin, at = "zcr", 0
             elif column.source.descriptor.source == "short":
-                name = f"short:{name}"
+                origin, at = "short", short[name].start + int(index[:-1] or 0)
+                if column.source.kind == "mfcc":
+                    at -= options["mfcc_first"]
             else:
-                at = front.trackers[tracker or 0].columns.index(name)
-                name = self.voice
-            if self.pieces and self.pieces[-1][0] == name and self.pieces[-1][1].stop == at:
+                origin, at = self.voice, front.trackers[self.voice].columns.index(name)
+            if self.pieces and self.pieces[-1][0] == origin and self.pieces[-1][1].stop == at:
                 _, source, target = self.pieces[-1]
-                self.pieces[-1] = (name, slice(source.start, at + 1), slice(target.start, i + 1))
+                self.pieces[-1] = (origin, slice(source.start, at + 1), slice(target.start, i + 1))
             else:
-                self.pieces.append((name, slice(at, at + 1), slice(i, i + 1)))
+                self.pieces.append((origin, slice(at, at + 1), slice(i, i + 1)))
         group = self.group
         self.key = (
             front.short,
             front.long,
             front.hop,
-            tuple((name, source.start, source.stop) for name, source, _ in self.pieces),
+            tuple((origin, source.start, source.stop) for origin, source, _ in self.pieces),
             tuple((gate, *columns) for gate, columns in self.gates),
             group.joined,
             group.smoothing,
@@ -521,13 +521,13 @@ class _GroupPlan:
 
     def raw(self, values: _Values) -> F32:
         """The columns side by side, gated. Where they are smoothed, shorter ones end in zeros that nobody reads."""
-        lengths = [len(values[name]) for name, _, _ in self.pieces]
+        lengths = [len(values[origin]) for origin, _, _ in self.pieces]
         frames = min(lengths) if self.group.smoothing == "none" else max(lengths)
         if self.gates:
             frames = len(values[self.voice])
         out = np.zeros((frames, len(self.group.columns)), np.float32)
-        for name, source, target in self.pieces:
-            rows = values[name][:frames, source]
+        for origin, source, target in self.pieces:
+            rows = values[origin][:frames, source]
             out[: len(rows), target] = rows
         if self.gates:
             voiced = values[self.voice][:, self.voiced_at] > 0

@@ -113,23 +113,28 @@ def mel_bank(framing: Framing, *, bands: int = 26, low: float = 20.0, high: floa
     return MelBank(first, upper.astype(np.int64), weight, centres, loudness)
 
 
-def mel_bands(power: F32, *, bank: MelBank) -> F32:
-    """Band powers of a block, shape (bands, 64), from its power spectrum, shape (bins, 64)."""
-    bands = np.empty((bank.bands + 2, LANES), np.float32)
+def mel_bands(power: F32, *, bank: MelBank, out: F32 | None = None) -> F32:
+    """Band powers of a block, shape (bands, 64), from its power spectrum, shape (bins, 64).
+
+    `out`, of shape (bands + 2, 64), also receives what falls into the outer halves of the first and the last band.
+    """
+    bands = np.empty((bank.bands + 2, LANES), np.float32) if out is None else out
     _mel_bands(power[bank.first : bank.first + len(bank.upper)], bank.upper, bank.weight, bands)
     return bands[1:-1]
 
 
-def auditory_spectrum(mel: F32, *, bank: MelBank, floor: float = FLOOR, compression: float = COMPRESSION) -> F32:
+def auditory_spectrum(
+    mel: F32, *, bank: MelBank, floor: float = FLOOR, compression: float = COMPRESSION, out: F32 | None = None
+) -> F32:
     """Loudness of each band, shape (bands, 64): equal-loudness weighting and compression by a power law."""
-    spectrum = np.empty_like(mel)
+    spectrum = np.empty_like(mel) if out is None else out
     _compress(mel, bank.equal_loudness, np.float32(floor), float(np.float32(compression)), spectrum)
     return spectrum
 
 
-def band_mean(bands: F32) -> F32:
+def band_mean(bands: F32, *, out: F32 | None = None) -> F32:
     """Mean over the bands, shape (64,)."""
-    mean = np.empty(LANES, np.float32)
+    mean = np.empty(LANES, np.float32) if out is None else out
     _band_mean(bands, mean)
     return mean
 
@@ -180,9 +185,9 @@ class Rasta:
         self._output[:] = 0
         self._frame = 0
 
-    def __call__(self, mel: F32, count: int) -> F32:
+    def __call__(self, mel: F32, count: int, *, out: F32 | None = None) -> F32:
         """Filter the next `count` frames of band powers, shape (bands, 64); returns the same shape."""
-        spectrum = np.empty_like(mel)
+        spectrum = np.empty_like(mel) if out is None else out
         _rasta(
             mel,
             count,
@@ -200,7 +205,9 @@ class Rasta:
         return spectrum
 
 
-def mfcc(mel: F32, *, first: int = 1, last: int = 14, lifter: float = 22.0, floor: float = 1.0) -> F32:
+def mfcc(
+    mel: F32, *, first: int = 1, last: int = 14, lifter: float = 22.0, floor: float = 1.0, out: F32 | None = None
+) -> F32:
     """Mel-frequency cepstral coefficients `first` to `last`, shape (last - first + 1, 64).
 
     Parameters
@@ -218,7 +225,7 @@ def mfcc(mel: F32, *, first: int = 1, last: int = 14, lifter: float = 22.0, floo
     """
     cosines, scale = cepstrum_tables(len(mel), first, last, lifter)
     logs = np.empty_like(mel)
-    coefficients = np.empty((last - first + 1, LANES), np.float32)
+    coefficients = np.empty((last - first + 1, LANES), np.float32) if out is None else out
     _mfcc(mel, np.float32(floor), cosines, scale, logs, coefficients)
     return coefficients
 
