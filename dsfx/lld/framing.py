@@ -71,14 +71,15 @@ def prepare_samples(signal: ArrayLike, *, compat: Compat = None) -> NDArray[np.f
         raise AudioError(
             f"signal has type {values.dtype}, expected floating point in [-1, 1): divide 16-bit integers by 32768"
         )
+    low, high = (values.min(), values.max()) if len(values) else (0, 0)  # NaN if there is one
+    if compat is None and not (np.isfinite(low) and np.isfinite(high)):
+        where = int(np.argmin(np.isfinite(values)))
+        raise AudioError(f"sample {where} is {values[where]}, expected finite values in [-1, 1)")
     with np.errstate(over="ignore"):  # a float64 beyond the single-precision range becomes inf: clipped, or 0
-        scaled = values.astype(np.float32) * np.float32(32768)
+        scaled = values.astype(np.float32, copy=False) * np.float32(32768)
     if compat is None:
-        finite = np.isfinite(values)
-        if not finite.all():
-            where = int(np.argmin(finite))
-            raise AudioError(f"sample {where} is {values[where]}, expected finite values in [-1, 1)")
-        np.clip(scaled, np.float32(-32768), np.float32(32767), out=scaled)
+        if low < -1 or high > 0.9999:  # seldom, or every signal would pay for it
+            np.clip(scaled, np.float32(-32768), np.float32(32767), out=scaled)
     else:
         # Beyond the 32-bit range the conversion gives -2**31, whose lower 16 bits are 0.
         inside = np.abs(scaled) < np.float32(2**31)
