@@ -400,8 +400,8 @@ class _Track:
                 longest_period=1 / tracker.f0_range[0],
                 noise="logHNR" in tracker.want,
             )
-        # Contours wait in `table`, shape (len(TABLE), frames), until the voiced frames in it were described. What is not
-        # wanted may be undefined.
+        # Contours wait in `table`, shape (len(TABLE), frames), until its voiced frames were described. What nobody
+        # wants is undefined.
         self.pick = np.array([TABLE.index(name) for name in tracker.columns], np.int64)
         self.table = np.empty((len(TABLE), 4 * LANES), np.float32)
         unvoiced = [-201 if name.endswith("amplitudeLogRelF0") else 0 for name in TABLE[HNR:]]
