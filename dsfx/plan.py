@@ -730,4 +730,4 @@ class _TableStream:
         start = frame * framing.step / framing.sampling_rate
         if counts is not None and counts[1] == 1 and stream != "short":
             start[frame == 1] = framing.hop  # no frame begins there: the step is the nominal one
-        return Rows(values, nanoseconds(start), nanoseconds(start + framing.length / framing.sampling_rate))
+        return Rows(values, *nanoseconds(np.stack([start, start + framing.length / framing.sampling_rate])))
