@@ -332,6 +332,7 @@ def _cycles(  # type: ignore[no-untyped-def]
         else:
             out[0, k], out[1, k] = jitter, jitter_ddp
         out[2, k] = shimmer
+        out[3, k] = 0
         if noise:
             starts[listed] = at
             out[3, k] = _noise(segment, starts, listed, lag, latest, average)
