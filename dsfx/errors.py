@@ -4,7 +4,16 @@ Each class has two parents: `DsfxError`, to catch everything of ours, and the bu
 written without us in mind still catches it. A message is one line: what, where, what was expected, what mends it.
 """
 
-__all__ = ["AudioError", "ConfigError", "DsfxError", "InputError", "MissingExtra", "ModelError", "OutputError"]
+__all__ = [
+    "AudioError",
+    "ConfigError",
+    "DsfxError",
+    "InputError",
+    "MissingExtra",
+    "ModelError",
+    "OutputError",
+    "StorageError",
+]
 
 
 class DsfxError(Exception):
@@ -29,6 +38,10 @@ class ModelError(DsfxError, ValueError):
 
 class OutputError(DsfxError, OSError):
     """The result cannot be written: no permission, no space, a path that is taken."""
+
+
+class StorageError(OutputError):
+    """The disk, or the worker processes, gave out while a run went on; what was finished is kept."""
 
 
 class MissingExtra(DsfxError, ImportError):

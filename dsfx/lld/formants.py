@@ -181,7 +181,7 @@ def _predict(signal, frames, vectors, out):  # type: ignore[no-untyped-def]
         error = moments[0, i]
         a[:] = 0
         for p in range(1, order + 1):
-            if error == 0:
+            if not np.isfinite(_ONE / error):  # zero, or so small that its reciprocal is too large: as good as zero
                 break
             s = moments[p, i]
             for k in range(1, p):

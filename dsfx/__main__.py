@@ -1,0 +1,5 @@
+"""``python -m dsfx`` is ``dsfx``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,268 @@
+"""The command line: thin verbs over the library. Heavy imports wait until a verb needs them."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import __version__
+from .errors import DsfxError, StorageError
+
+if TYPE_CHECKING:
+    from .pipeline import Summary
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; the exit status is 0, 1 (some inputs failed) or 2 (wrong usage, nothing done)."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # parallel work is done by processes (--jobs)
+    try:
+        sys.exit(cli(standalone_mode=False))
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\ninterrupted; run the same command again to go on where it stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except DsfxError as error:
+        click.echo(f"dsfx: {error}", err=True)
+        sys.exit(1 if isinstance(error, StorageError) else 2)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="dsfx")
+def cli() -> None:
+    """Features of speech recordings, in one table you can trust, publish and feed to a classifier.
+
+    Start with `dsfx demo`, or with your own folder: dsfx extract wavs/ -o feats.parquet
+    """
+
+
+def _channel(context: click.Context, option: click.Parameter, value: str) -> str | int:
+    from .audio import parse_channel
+
+    return parse_channel(value)
+
+
+@cli.command()
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    required=True,
+    help="The table: a name ending in .parquet or .csv, or a folder's name ending in / for a Parquet dataset.",
+)
+@click.option(
+    "-s",
+    "--set",
+    "sets",
+    metavar="NAME",
+    multiple=True,
+    help="Feature set, may be given several times: deep, deep:NAME_OR_FOLDER, eGeMAPSv02, ComParE_2016, …, or a TOML "
+    "file of your own. Default: deep, eGeMAPSv02 and ComParE_2016. `dsfx sets` lists all.",
+)
+@click.option(
+    "--level",
+    type=click.Choice(["functionals", "lld", "lld-delta"]),
+    default="functionals",
+    show_default=True,
+    help="One row per segment, or one per frame.",
+)
+@click.option(
+    "-j", "--jobs", metavar="N", type=int, default=1, show_default=True, help="Worker processes; 0: all cores."
+)
+@click.option("--window", metavar="S", type=float, help="Cut every segment into windows of S seconds, a row each.")
+@click.option("--step", metavar="S", type=float, help="Seconds from one window to the next. Default: --window.")
+@click.option(
+    "--channel",
+    metavar="mix|N",
+    default="mix",
+    show_default=True,
+    callback=_channel,
+    help="The mean of all channels, or one of them, counted from 0.",
+)
+@click.option("--rate", metavar="HZ", type=int, help="Resample everything first. Default: as each set needs it.")
+@click.option("--prefix", is_flag=True, help="Put the set's name before every column: needed where two sets share one.")
+@click.option(
+    "--frame", metavar="S", type=float, help="Short frames of S seconds for hand-crafted sets. Default: theirs."
+)
+@click.option(
+    "--hop", metavar="S", type=float, help="S seconds from frame to frame for hand-crafted sets. Default: theirs."
+)
+@click.option(
+    "--compat",
+    type=click.Choice(["int16"]),
+    help="Let hand-crafted sets see samples as openSMILE does: cut down to 16 bits, wrapped at full scale.",
+)
+@click.option("--overwrite", is_flag=True, help="Start anew. Default: go on where an earlier run stopped.")
+@click.option(
+    "--max-failures",
+    metavar="SHARE",
+    type=float,
+    default=1.0,
+    help="Give up when more than this share (0 to 1) of the inputs has failed. Default: never.",
+)
+@click.pass_context
+def extract(context: click.Context, /, inputs: tuple[str, ...], output: str, **options: Any) -> None:
+    """Extract features of recordings into a table, one row per segment.
+
+    INPUT: folders (searched recursively), audio files, lists of paths (.txt), or tables (.csv, .parquet) with columns
+    file[, start, end] in seconds. A table of labels will do.
+
+    Run the same command again to resume, or to add what is new in the folders. Inputs that fail are listed in
+    OUT.errors.csv and do not stop the run; the exit status is then 1.
+    """
+    from .pipeline import run
+    from .worker import Config
+
+    runner = {name: options.pop(name) for name in ("jobs", "overwrite", "max_failures")}
+    config = Config(**{k: v for k, v in options.items() if k != "sets"}, **_named_sets(options["sets"]))
+    _announce(config)
+    with _progress() as (on_progress, on_note):
+        summary = run(inputs, output, config, on_progress=on_progress, on_note=on_note, **runner)
+    _report(summary)
+    context.exit(1 if summary.failed or summary.aborted else 0)
+
+
+def _named_sets(sets: tuple[str, ...]) -> dict[str, Any]:
+    return {"sets": sets} if sets else {}
+
+
+def _announce(config: Any) -> None:
+    """Say which sets are computed, and under which licence their models stand."""
+    from .worker import setup_of
+
+    setup = setup_of(config)
+    for name in setup.identity:
+        if name in setup.models:
+            model = setup.models[name]
+            text = f"{model.dim} features of the model {model.name}, licence {model.licence}"
+        else:
+            text = f"{sum(column.set == name for column in setup.columns)} features"
+        click.echo(f"{name}: {text}", err=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """Show progress on stderr: a bar on a terminal, a plain line now and then elsewhere."""
+    from .progress import bar, lines
+
+    with bar() if sys.stderr.isatty() else lines() as callbacks:
+        yield callbacks
+
+
+def _report(summary: "Summary") -> None:
+    from .progress import clock
+
+    out = summary.output
+    if summary.aborted:
+        click.echo(f"dsfx: {summary.aborted}", err=True)
+    else:
+        size = sum(p.stat().st_size for p in (out.rglob("*.parquet") if out.is_dir() else [out]))
+        click.echo(f"{out}: {summary.rows} rows × {summary.columns} features, {size / 1e6:.1f} MB", err=True)
+    if summary.audio:
+        click.echo(
+            f"{clock(summary.audio)} of audio in {summary.elapsed:.1f} s, "
+            f"{summary.audio / summary.elapsed:.0f} × real time",
+            err=True,
+        )
+    if summary.reused:
+        click.echo(f"{summary.reused} of {summary.items} inputs were done by an earlier run", err=True)
+    if summary.incomplete:
+        click.echo(f"{summary.incomplete} rows hold NaN: the recording is too short", err=True)
+    if summary.errors:
+        click.echo(f"{summary.failed} failed, {summary.warnings} warnings: see {summary.errors}", err=True)
+
+
+@cli.command()
+def sets() -> None:
+    """List every feature set and model: size, licence, minimum duration, what it needs."""
+    from .sets import list_sets
+
+    click.echo(list_sets())
+
+
+@cli.command()
+@click.argument("name", metavar="SET")
+@click.argument("column", required=False)
+def describe(name: str, column: str | None) -> None:
+    """Say what a set, or one of its columns, is: definition, unit, parameters, reference."""
+    from .sets import describe as text_of
+
+    click.echo(text_of(name, column))
+
+
+@cli.command()
+@click.argument("labels", metavar="LABELS.csv", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", metavar="MODELDIR", required=True, type=click.Path(path_type=Path), help="Folder to write."
+)
+@click.option("--epochs", metavar="N", type=int, default=50, show_default=True, help="Passes over the clips.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of weights, order and augmentation.")
+@click.option(
+    "--folds",
+    metavar="loso|N",
+    help="Also judge the recipe on speakers it has not heard: each speaker left out once, or N groups of them.",
+)
+@click.option("--column", default="emotion", show_default=True, help="The column of LABELS.csv to learn.")
+@click.option("--name", help="The model's name. Default: that of the folder.")
+@click.option("--licence", default="unspecified", help="Of the model.")
+@click.option("--corpus", help="Name of the corpus, for the card. Default: that of its folder.")
+@click.option("--corpus-licence", default="unspecified", help="Licence of the recordings, for the card.")
+@click.option("--reference", default="", help="Publication of the corpus, for the card.")
+@click.option("--threads", metavar="N", type=int, default=1, show_default=True, help="Threads of torch.")
+@click.option("--overwrite", is_flag=True, help="Replace the folder if it exists.")
+def train(labels: Path, output: Path, **options: Any) -> None:
+    """Train a deep spectrum extractor on your own recordings (needs the extra `train`).
+
+    LABELS.csv: columns file (relative to its own folder), speaker, emotion. The folder that comes out is what
+    `dsfx extract --set deep:MODELDIR` takes. A training that was interrupted goes on with the folds it has finished.
+    """
+    from .train import train as run
+
+    folds = options.pop("folds")
+    options["folds"] = int(folds) if folds and folds.isdecimal() else folds
+    written = run(labels, output, report=lambda line: click.echo(line, err=True), **options)
+    click.echo(f"{written}: try dsfx extract RECORDINGS -o feats.parquet --set deep:{written}", err=True)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("dsfx-demo"))
+@click.option(
+    "-j", "--jobs", metavar="N", type=int, default=1, show_default=True, help="Worker processes; 0: all cores."
+)
+@click.pass_context
+def demo(context: click.Context, folder: Path, jobs: int) -> None:
+    """Make a few clips of synthetic voices in FOLDER and extract features from them."""
+    from .demo import write_corpus
+    from .pipeline import run
+    from .worker import Config
+
+    clips = write_corpus(folder)
+    speakers = len({clip.speaker for clip in clips})
+    styles = ", ".join(dict.fromkeys(clip.style for clip in clips))
+    click.echo(f"{folder}/wavs: {len(clips)} clips of {speakers} synthetic speakers ({styles})", err=True)
+    click.echo(f"{folder}/labels.csv: file, speaker, gender, emotion", err=True)
+    output = folder / "feats.parquet"
+    config = Config()
+    _announce(config)
+    with _progress() as (on_progress, on_note):
+        summary = run([folder / "wavs"], output, config, jobs=jobs, on_progress=on_progress, on_note=on_note)
+    _report(summary)
+    click.echo(
+        f"""
+Try next:
+  dsfx extract your-recordings/ -o feats.parquet            your own folder
+  dsfx extract {folder}/labels.csv -o table.csv --window 1    a row for every second
+  dsfx sets                                                 what can be extracted
+  python -c 'import dsfx; print(dsfx.read("{output}"))'
+""".rstrip()
+    )
+    context.exit(1 if summary.failed else 0)

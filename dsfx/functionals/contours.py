@@ -1,0 +1,127 @@
+"""The input of every functional: a group of contours, cut to the frames that count.
+
+Contours are held twice. ``x`` is (frames, contours): sums over time run down the rows for all contours at once, in the
+order of time, so that nothing is reassociated and the compiler still fills its lanes. ``rows`` is the transpose: for
+what is sequential in one contour (sorting, peaks, segments). Contours whose zeros were dropped have different lengths;
+they are padded with zeros, which leave every sum as it is.
+"""
+
+from functools import cached_property
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+__all__ = ["Contours"]
+
+F32 = np.float32
+Float32s = NDArray[np.float32]
+
+
+class Contours:
+    """A group of contours and the values nearly every functional needs.
+
+    Parameters
+    ----------
+    x : float32 array, shape (frames, contours)
+    nonzero : bool
+        Drop, in each contour for itself, every frame whose value is exactly 0, and close the gaps.
+
+    Attributes
+    ----------
+    n : int64 array, shape (contours,)
+        Frames that count.
+    minimum, maximum, range, mean : float32 arrays, shape (contours,)
+        0 where no frame is left. The mean is summed in double precision and rounded; it is this rounded mean that
+        moments and regression use.
+    """
+
+    def __init__(self, x: Float32s, nonzero: bool = False) -> None:
+        x = np.ascontiguousarray(x, F32)
+        if x.ndim != 2 or x.shape[0] < 1:
+            raise ValueError(f"contours: expected shape (frames >= 1, contours), got {x.shape}")
+        self.x = x
+        self.n = np.full(x.shape[1], x.shape[0], np.int64)
+        if nonzero:
+            self.x = np.zeros_like(x)
+            _close_gaps(x, self.x, self.n)
+            self.x = self.x[: max(1, int(self.n.max(initial=0)))]
+
+    @property
+    def count(self) -> int:
+        """Number of contours."""
+        return int(self.x.shape[1])
+
+    @cached_property
+    def rows(self) -> Float32s:
+        """The same values, shape (contours, frames)."""
+        return np.ascontiguousarray(self.x.T)
+
+    @cached_property
+    def _basics(self) -> Float32s:
+        out = np.zeros((4, self.count), F32)
+        _basics(self.x, self.n, np.zeros(self.count), out)
+        return out
+
+    @property
+    def minimum(self) -> Float32s:
+        return self._basics[0]
+
+    @property
+    def maximum(self) -> Float32s:
+        return self._basics[1]
+
+    @property
+    def range(self) -> Float32s:
+        return self._basics[2]
+
+    @property
+    def mean(self) -> Float32s:
+        return self._basics[3]
+
+    @cached_property
+    def ascending(self) -> Float32s:
+        """Each contour sorted, shape (contours, frames); the first ``n`` values of a row count."""
+        rows = self.rows.copy()
+        if int(self.n.min(initial=rows.shape[1])) < rows.shape[1]:
+            rows[np.arange(rows.shape[1]) >= np.maximum(self.n, 1)[:, None]] = np.inf
+        rows.sort(axis=1)
+        return rows
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _close_gaps(x: Float32s, out: Float32s, n: NDArray[np.int64]) -> None:
+    n[:] = 0
+    for i in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            if x[i, c] != 0:
+                out[n[c], c] = x[i, c]
+                n[c] += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _basics(x: Float32s, n: NDArray[np.int64], total: NDArray[np.float64], out: Float32s) -> None:
+    low, high, spread, mean = out[0], out[1], out[2], out[3]  # unpacked at once, the loops would not vectorise
+    low[:] = x[0]
+    high[:] = x[0]
+    shortest = x.shape[0]
+    for c in range(x.shape[1]):
+        shortest = min(shortest, n[c])
+    for i in range(shortest):
+        row = x[i]
+        for c in range(row.size):
+            low[c] = min(low[c], row[c])
+        for c in range(row.size):
+            high[c] = max(high[c], row[c])
+        for c in range(row.size):
+            total[c] += row[c]
+    for i in range(shortest, x.shape[0]):
+        for c in range(x.shape[1]):
+            if i < n[c]:
+                v = x[i, c]
+                low[c] = min(low[c], v)
+                high[c] = max(high[c], v)
+                total[c] += v
+    for c in range(x.shape[1]):
+        spread[c] = high[c] - low[c]
+        mean[c] = np.float32(total[c] / n[c]) if n[c] else np.float32(0)

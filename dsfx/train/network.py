@@ -1,0 +1,169 @@
+"""The network in torch, after Zhao et al. 2018: two branches read one spectrogram, their pooled outputs are features.
+
+* Convolutional branch: three 2-D blocks and one 1-D block over all bands (convolution, batch norm, ReLU); mean and
+  deviation over time.
+* Recurrent branch: frames stacked by four, a bidirectional LSTM, softmax attention over its steps.
+
+The concatenation of both is the deep spectrum features; two dense layers give the class posteriors. Everything is
+masked by the clips' lengths, so a clip's features do not depend on what it is batched with.
+
+The paper's layer sizes are not known; these were chosen by experiment.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ConfigError
+
+__all__ = ["STRIDE", "Layers", "Network"]
+
+STRIDE = 4
+"""Frames per step of both branches' outputs."""
+
+EPSILON = 1e-5
+"""Added to the variance before its square root."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """Sizes of the network.
+
+    Parameters
+    ----------
+    channels, kernels : of the three 2-D convolutions; kernels are (frames, bands), odd.
+    filters : of the 1-D convolution; the branch gives twice as many features.
+    units : of the LSTM, per direction; the branch gives twice as many features.
+    attention : width of the attention layer.
+    dense : width of the dense layer between features and posteriors.
+    """
+
+    channels: tuple[int, int, int] = (32, 64, 128)
+    kernels: tuple[tuple[int, int], ...] = ((5, 5), (7, 5), (5, 3))
+    filters: int = 128
+    units: int = 128
+    attention: int = 64
+    dense: int = 128
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", tuple(self.channels))
+        object.__setattr__(self, "kernels", tuple(tuple(kernel) for kernel in self.kernels))
+        sizes = [*self.channels, self.filters, self.units, self.attention, self.dense]
+        if len(self.channels) != 3 or not all(isinstance(size, int) and 1 <= size <= 8192 for size in sizes):
+            raise ConfigError(f"layers: {asdict(self)}, expected three channels and every size in 1 to 8192")
+        spans = [span for kernel in self.kernels for span in kernel]
+        if [len(kernel) for kernel in self.kernels] != [2, 2, 2] or not all(span in range(1, 32, 2) for span in spans):
+            raise ConfigError(f"layers: kernels are {self.kernels}, expected three pairs of odd numbers below 32")
+
+    @property
+    def n_features(self) -> int:
+        """Length of the feature vector."""
+        return 2 * self.filters + 2 * self.units
+
+    def to_table(self) -> dict[str, Any]:
+        """The sizes as the ``[layers]`` table of a model.toml."""
+        return {**asdict(self), "channels": list(self.channels), "kernels": [list(kernel) for kernel in self.kernels]}
+
+    @classmethod
+    def from_table(cls, table: dict[str, Any]) -> "Layers":
+        """The sizes of a ``[layers]`` table."""
+        unknown = sorted(set(table) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ConfigError(f"layers: unknown size {unknown[0]!r}")
+        return cls(**table)
+
+
+class Network(nn.Module):
+    """Spectrograms (batch, time, bands) and their lengths in frames to features, attention and logits.
+
+    Parameters
+    ----------
+    n_bands, n_classes : sizes of input and output.
+    layers : sizes in between.
+    dropout : of the features, the recurrent branch's input and the dense layer, in training only.
+    """
+
+    def __init__(self, n_bands: int, n_classes: int, layers: Layers, *, dropout: float = 0.3) -> None:
+        super().__init__()
+        if n_bands < 16:
+            raise ConfigError(f"network: {n_bands} bands, expected at least 16")
+        self.n_bands = n_bands
+        self.n_classes = n_classes
+        self.layers = layers
+        a, b, c = layers.channels
+        self.register_buffer("shift", torch.zeros(n_bands))
+        self.register_buffer("scale", torch.ones(n_bands))
+        first, second, third = layers.kernels
+        self.conv1 = nn.Conv2d(1, a, first, stride=2, padding=padding(first), bias=False)
+        self.norm1 = nn.BatchNorm2d(a)
+        self.conv2 = nn.Conv2d(a, b, second, padding=padding(second), bias=False)
+        self.norm2 = nn.BatchNorm2d(b)
+        self.conv3 = nn.Conv2d(b, c, third, padding=padding(third), bias=False)
+        self.norm3 = nn.BatchNorm2d(c)
+        heights = (n_bands + 1) // 2 // 2 // 4
+        self.conv4 = nn.Conv1d(c * heights, layers.filters, 3, padding=1, bias=False)
+        self.norm4 = nn.BatchNorm1d(layers.filters)
+        self.forwards = nn.LSTM(n_bands * STRIDE, layers.units, batch_first=True)
+        self.backwards = nn.LSTM(n_bands * STRIDE, layers.units, batch_first=True)
+        self.attend = nn.Linear(2 * layers.units, layers.attention)
+        self.score = nn.Linear(layers.attention, 1, bias=False)
+        self.dense = nn.Linear(layers.n_features, layers.dense)
+        self.classify = nn.Linear(layers.dense, n_classes)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, spectrogram: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (batch, n_features), attention (batch, steps) and logits (batch, classes)."""
+        extra = -spectrogram.shape[1] % STRIDE
+        x = nn.functional.pad((spectrogram - self.shift) * self.scale, (0, 0, 0, extra))
+        x = x * mask(lengths, x.shape[1])[:, :, None]
+        # From here on a clip is as long as its steps: the last one may hold frames of zeros.
+        steps = torch.div(lengths + STRIDE - 1, STRIDE, rounding_mode="floor")
+        valid = mask(steps, x.shape[1] // STRIDE)
+        convolved = self._convolutional(x, valid)
+        attended, attention = self._recurrent(x, steps, valid)
+        features = torch.cat([convolved, attended], dim=1)
+        hidden = torch.relu(self.dense(self.dropout(features)))
+        return features, attention, self.classify(self.dropout(hidden)).float()
+
+    def _convolutional(self, x: Tensor, valid: Tensor) -> Tensor:
+        x = torch.relu(self.norm1(self.conv1(x[:, None])))
+        x = x * valid.repeat_interleave(2, dim=1)[:, None, :, None].to(x.dtype)
+        x = torch.relu(nn.functional.max_pool2d(self.norm2(self.conv2(x)), 2))
+        x = x * valid[:, None, :, None].to(x.dtype)
+        x = torch.relu(nn.functional.max_pool2d(self.norm3(self.conv3(x)), (1, 4)))
+        x = x.permute(0, 1, 3, 2).flatten(1, 2) * valid[:, None].to(x.dtype)
+        x = torch.relu(self.norm4(self.conv4(x))).float() * valid[:, None]
+        count = valid.sum(dim=1, keepdim=True)
+        mean = x.sum(dim=2) / count
+        variance = ((x - mean[:, :, None]) * valid[:, None]).square().sum(dim=2) / count
+        return torch.cat([mean, torch.sqrt(variance + EPSILON)], dim=1)
+
+    def _recurrent(self, x: Tensor, steps: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.dropout(x.reshape(x.shape[0], -1, self.n_bands * STRIDE))
+        # Reversed within its own length, the backward direction meets the padding last, as the forward one does: the
+        # fast kernels work, which packed sequences do without, and the result is the same.
+        order = torch.arange(x.shape[1], device=x.device)
+        order = torch.where(order < steps[:, None], steps[:, None] - 1 - order, order)
+        ahead = self.forwards(x)[0].float()
+        back = reorder(self.backwards(reorder(x, order))[0].float(), order)
+        h = torch.cat([ahead, back], dim=2)
+        scores = self.score(torch.tanh(self.attend(h))).squeeze(2).float()
+        attention = torch.softmax(scores.masked_fill(valid == 0, -1e9), dim=1)
+        return (attention[:, :, None] * h).sum(dim=1), attention
+
+
+def padding(kernel: tuple[int, int]) -> tuple[int, int]:
+    """Zeros on either side of frames and bands, such that a convolution keeps the size."""
+    return kernel[0] // 2, kernel[1] // 2
+
+
+def mask(lengths: Tensor, size: int) -> Tensor:
+    """One where a position (lengths, size) lies inside its clip, else zero."""
+    return (torch.arange(size, device=lengths.device) < lengths[:, None]).float()
+
+
+def reorder(x: Tensor, order: Tensor) -> Tensor:
+    """`x` (batch, steps, width) with each clip's steps in its own `order` (batch, steps)."""
+    return x.gather(1, order[:, :, None].expand_as(x))
