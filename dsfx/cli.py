@@ -204,7 +204,7 @@ def describe(name: str, column: str | None) -> None:
 @click.option(
     "-o", "--output", metavar="MODELDIR", required=True, type=click.Path(path_type=Path), help="Folder to write."
 )
-@click.option("--epochs", metavar="N", type=int, default=50, show_default=True, help="Passes over the clips.")
+@click.option("--epochs", metavar="N", type=int, default=40, show_default=True, help="Passes over the clips.")
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of weights, order and augmentation.")
 @click.option(
     "--folds",
