@@ -44,7 +44,7 @@ def list_sets() -> str:
         "  ".join([*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[4]]) for line in lines
     )
     return (
-        f"{table}\n\n`deep` gives a row per segment; the others also a row per frame (--level lld, --level lld-delta).\n"
+        f"{table}\n\n`deep` gives a row per segment, the others also a row per frame (--level lld, lld-delta).\n"
         "Your own: --set deep:FOLDER takes a folder that `dsfx train` made, --set FILE.toml a copy of a set, changed."
     )
 
