@@ -88,6 +88,9 @@ class Plan:
         # Engines that wait for another signal: to build their tables and arrays takes as long as a second of speech.
         self._idle: list[list[_FrontStream]] = []
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_idle": []}  # a copy builds its own engines
+
     def compute(self, samples: ArrayLike, sampling_rate: float) -> list[Rows]:
         """Features of one signal.
 

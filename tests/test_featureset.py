@@ -1,5 +1,6 @@
 """FeatureSet and Plan: tables, streams, sharing, and bad input."""
 
+import pickle
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from subprocess import run
@@ -183,6 +184,13 @@ def test_earlier_signals_leave_no_trace(name, level):
         pd.testing.assert_frame_equal(used(signal, rate), dsfx.FeatureSet(name, level=level)(signal, rate))
         with pytest.raises(AudioError):
             used(np.array([0.0, np.nan]), RATE)
+
+
+@pytest.mark.parametrize(("name", "level"), [("ComParE_2016", "functionals"), *LEVELS])
+def test_a_used_set_can_be_sent_to_another_process(name, level):
+    signal, features = speechlike(0.6), dsfx.FeatureSet(name, level=level)
+    table = features(signal, RATE)
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(features))(signal, RATE), table)
 
 
 def test_threads_share_a_set():
