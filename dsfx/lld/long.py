@@ -334,8 +334,8 @@ class LongFrames:
         block = self._spectra(samples, 0, count)
         energy = np.sqrt(block.energy[:count] / self.framing.length).astype(np.float32)
         octave = octave_spectrum(block.magnitude, self._axis, frames=count)
-        sums, mean = subharmonic_sum(octave, self._axis, frames=count)
-        found = candidates(sums, mean, self._axis, count=self._slots)
+        sums, mean = subharmonic_sum(octave, self._axis)
+        found = candidates(sums, mean, self._axis, frames=count, count=self._slots)
         frames_analysed["candidates"] += count
         if len(self._magnitudes):
             self._magnitudes[self.frames // LANES % len(self._magnitudes)] = block.magnitude
