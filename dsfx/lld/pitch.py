@@ -556,7 +556,8 @@ def _viterbi(  # type: ignore[no-untyped-def]
                 penalty = (f - 350) / 250
             else:
                 penalty = 1.2
-            local[k] = 2 * (-math.log(v) + (4.0 if weak else 0.0)) + penalty
+            clear = -math.log(v) if v > 0.01 else -math.log(0.01)
+            local[k] = 2 * (clear + (4.0 if weak else 0.0)) + penalty
         local[slots] = 8.0 if voiced else 0.0
         # The cheapest way to each state.
         new, old = cost[t % 2], cost[(t + 1) % 2]
@@ -566,19 +567,29 @@ def _viterbi(  # type: ignore[no-untyped-def]
             continue
         before = ring[(t - 1) % size, 0]
         for i in range(states):
-            best, source = np.inf, 0
-            previous = 1.0 if (t == 1 and i == 0) else 0.0
-            for j in range(states):
-                if slots in (i, j):
-                    step = 1.0 if i == j else 10.0
+            # From unvoiced first: what costs as much before the step already cannot win, and needs no logarithm.
+            best, source = old[slots] + (1.0 if i == slots else 10.0), slots
+            previous, asked = (1.0 if (t == 1 and i == 0) else 0.0), -1
+            for j in range(slots):
+                if old[j] > best:
+                    continue
+                if i == slots:
+                    step = 10.0
                 elif pitch[i] == 0 or before[j] == 0:
                     step = 999.0
                 else:
+                    # The second term compares with the nearest predecessor that has a pitch.
+                    k = j - 1
+                    while k > asked and before[k] == 0:
+                        k -= 1
+                    if k > asked:
+                        previous = math.log(np.float64(pitch[i] / before[k]))
                     ratio = math.log(np.float64(pitch[i] / before[j]))
                     step = 10 * abs(ratio) + 10 * abs(ratio - previous)
-                    previous = ratio
+                    previous, asked = ratio, j
                 total = old[j] + step
-                if total < best:
+                # The first of the cheapest.
+                if total < best or (total == best and source == slots):
                     best, source = total, j
             new[i] = best + local[i]
             origin[t % size, i] = source
