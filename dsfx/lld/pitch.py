@@ -373,14 +373,14 @@ def candidates(sums: F32, mean: F64, axis: OctaveAxis, *, frames: int, count: in
 def _candidates(sums, mean, start, spacing, frequency, voicing, score):  # type: ignore[no-untyped-def]
     bins, one = np.uint64(len(sums)), np.uint64(1)
     frames, slots = frequency.shape
-    found = np.zeros(LANES, np.int64)
+    # The highest peaks so far and their bins; no sum is negative.
+    height = np.full((LANES, slots), np.float32(-1))
     best = np.empty((LANES, slots), np.int64)
-    height = np.empty((LANES, slots), np.float32)
-    # The height from which on a peak is one of the highest so far; no sum is negative.
     bar = np.full(LANES, np.float32(-1))
-    # Whether there is such a peak in a lane, eight lanes to a word.
+    # Whether there is a peak above the lowest of them in a lane; eight lanes to a word.
     flags = np.zeros(LANES, np.uint8)
     words = flags.view(np.uint64)
+    lanes = np.empty(9, np.int64)
     for i in range(one, bins - one):
         h, j = i - one, i + one
         for n in range(LANES):
@@ -389,23 +389,24 @@ def _candidates(sums, mean, start, spacing, frequency, voicing, score):  # type:
         for w in range(len(words)):
             if words[w] == 0:
                 continue
-            for n in range(8 * w, min(8 * w + 8, frames)):
-                if flags[n] == 0:
-                    continue
-                here = sums[i, n]
-                k = found[n]
-                if k < slots:
-                    found[n] += 1
-                else:
-                    k -= 1
-                while k > 0 and here > height[n, k - 1]:
-                    best[n, k], height[n, k] = best[n, k - 1], height[n, k - 1]
-                    k -= 1
-                best[n, k], height[n, k] = i, here
-                if found[n] == slots:
-                    bar[n] = height[n, slots - 1]
+            # From here on without branches, which nothing could predict.
+            number = 0
+            for n in range(8 * w, 8 * w + 8):
+                lanes[number] = n
+                number += flags[n]
+            for m in range(number):
+                n = lanes[m]
+                new, at = sums[i, n], np.int64(i)
+                for k in range(slots):
+                    old, old_at = height[n, k], best[n, k]
+                    higher = new > old
+                    height[n, k], best[n, k] = new if higher else old, at if higher else old_at
+                    new, at = old if higher else new, old_at if higher else at
+                bar[n] = height[n, slots - 1]
     for n in range(frames):
-        for k in range(found[n]):
+        for k in range(slots):
+            if height[n, k] < 0:
+                break
             i = best[n, k]
             x1 = np.float64(np.float32(np.float32(i - 1) * spacing) + start)
             x2 = np.float64(np.float32(np.float32(i) * spacing) + start)
