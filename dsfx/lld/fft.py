@@ -339,9 +339,9 @@ def _t2_node(re: F32, im: F32, twiddles: F32) -> None:
                 re[j3, i], im[j3, i] = yr - fr, yi - fi
 
 
-# Below, the arithmetic on rows is in functions of their own that get the rows as arrays: where these are few the compiler
-# can check beforehand that they do not overlap, and the loops are several times faster than with indices of two
-# dimensions. The nodes above have too many rows for that.
+# Below, the arithmetic on rows is in functions of their own that get the rows as arrays: where these are few the
+# compiler can check beforehand that they do not overlap, and the loops are several times faster than with indices of
+# two dimensions. The nodes above have too many rows for that.
 
 
 @_kernel
@@ -383,9 +383,7 @@ def _to_magnitude(re: F32, im: F32, order: I64, real_wr: F32, real_wi: F32, magn
 
 
 @_kernel
-def _magnitude_pair(
-    pr: F32, pi: F32, qr: F32, qi: F32, wr: np.float32, wi: np.float32, low: F32, high: F32
-) -> None:
+def _magnitude_pair(pr: F32, pi: F32, qr: F32, qi: F32, wr: np.float32, wi: np.float32, low: F32, high: F32) -> None:
     for i in range(np.uint64(len(pr))):
         xr, xi = pr[i] - qr[i], pi[i] + qi[i]
         yr, yi = wr * xr - wi * xi, wr * xi + wi * xr

@@ -165,7 +165,7 @@ def _correlate(segment, shortest, longest, work):  # type: ignore[no-untyped-def
         lag = shortest + k
         for n in range(lag & -8, lag):
             sums[k] += shifted[n] * shifted[n + lag]
-    # squares[n]: sum of squares, shifted[n]: sum, both of the samples before n. In pairs, for shorter chains of additions.
+    # squares[n]: sum of squares, shifted[n]: sum, both of the samples before n; in pairs, for short chains of sums.
     total, power = 0.0, 0.0
     for n in range(0, 2 * longest, 2):
         x, y = shifted[n], shifted[n + 1]
@@ -174,8 +174,8 @@ def _correlate(segment, shortest, longest, work):  # type: ignore[no-untyped-def
         total += x + y
         power += x * x + y * y
     shifted[2 * longest], squares[2 * longest] = total, power
-    # No branch for what is rare, so that all lags are normalised by vector instructions. A running sum is off by at most
-    # 2^-53 times its length relative to the sum of magnitudes, and all these are bounded by the power.
+    # No branch for what is rare, so that all lags are normalised by vector instructions. A running sum is off by at
+    # most 2^-53 times its length relative to the sum of magnitudes, and all these are bounded by the power.
     error = 2e-15 * longest * power
     u, uu = shifted[shortest : longest + 1], squares[shortest : longest + 1]
     v, vv = shifted[2 * shortest : 2 * longest + 1], squares[2 * shortest : 2 * longest + 1]
