@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import AudioError, ConfigError
+from .elementary import exp2, log2
 from .fft import LANES
 from .framing import Framing, round_half_away
 
@@ -257,10 +258,23 @@ def _mel_bands(power: F32, upper: I64, weight: F32, bands: F32) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _compress(mel: F32, equal_loudness: F32, floor: np.float32, compression: float, spectrum: F32) -> None:
+    # The C library's power function cannot be vectorised. This one is good to 1e-14, which is enough unless single
+    # precision rounds what lies within that differently: one value in a million, computed again.
+    unsure = np.empty(LANES, np.bool_)
     for b in range(len(mel)):
         e = equal_loudness[b]
+        count = 0
         for i in range(LANES):
-            spectrum[b, i] = np.float64(max(mel[b, i], floor) * e) ** compression
+            power = compression * log2(np.float64(max(mel[b, i], floor) * e))
+            y = exp2(min(max(power, -1000.0), 1000.0))
+            low, high = np.float32(y * (1 - 2e-14)), np.float32(y * (1 + 2e-14))
+            spectrum[b, i] = low
+            unsure[i] = low != high
+            count += low != high
+        if count > 0 or not (floor * e > 0 and abs(compression) < 1):
+            for i in range(LANES):
+                if unsure[i] or not floor * e > 0 or not abs(compression) < 1:
+                    spectrum[b, i] = np.float64(max(mel[b, i], floor) * e) ** compression
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -360,8 +360,8 @@ class LongFrames:
         block = self._spectra(samples, 0, count)
         energy = rms_energy(block.energy[:count], length=self.framing.length)
         octave = octave_spectrum(block.magnitude, self._axis, frames=count)
-        sums, mean = subharmonic_sum(octave, self._axis, frames=count)
-        found = candidates(sums, mean, self._axis, count=self._slots)
+        sums, mean = subharmonic_sum(octave, self._axis)
+        found = candidates(sums, mean, self._axis, frames=count, count=self._slots)
         frames_analysed["candidates"] += count
         if self._short is not None and self._feed is not None:
             self._feed.push(self._short(samples, 0, count))
@@ -511,7 +511,19 @@ class _Track:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _gather(blocks: F32, frames: NDArray[np.int64], at: int, target: F32) -> None:
     """Copy some frames of the latest blocks, shape (blocks, rows, 64), to the lanes from `at` on of `target`."""
-    slots, lanes = frames // LANES % len(blocks), frames % LANES
-    for k in range(len(target)):
-        for n in range(len(frames)):
-            target[k, at + n] = blocks[slots[n], k, lanes[n]]
+    first = 0
+    while first < len(frames):
+        # Voiced frames come in runs: neighbouring lanes, until the block ends.
+        slot, lane = frames[first] // LANES % len(blocks), frames[first] % LANES
+        size = 1
+        while first + size < len(frames) and lane + size < LANES and frames[first + size] == frames[first] + size:
+            size += 1
+        _copy_lanes(blocks[slot], np.uint64(lane), np.uint64(size), target, np.uint64(at + first))
+        first += size
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _copy_lanes(source: F32, lane: int, size: int, target: F32, at: int) -> None:
+    for k in range(np.uint64(len(target))):
+        for n in range(size):
+            target[k, at + n] = source[k, lane + n]

@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
+from .elementary import log2
 from .fft import LANES
 from .framing import Framing
 
@@ -345,30 +346,9 @@ def _entropy(power: F32, sums: F64, floor: float, total: F64, work: F64, result:
         for i in range(LANES):
             # The logarithm of the quotient: a difference of logarithms would cancel in silence.
             p = max(np.float64(power[k, i]), floor) / total[i]
-            work[i] += p * _log2(p)
+            work[i] += p * log2(p)
     for i in range(LANES):
         result[i] = -work[i]
-
-
-SQRT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
-L0, L1, L2, L3, L4, L5, L6, L7, L8, L9 = (2 / math.log(2) / (2 * i + 1) for i in range(10))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _log2(x: float) -> float:
-    """Logarithm of a positive normal number to 4e-16 relative, also near 1; vectorises, which the C library's does not.
-
-    x = 2^k m with m between sqrt(1/2) and sqrt(2), log m = 2 atanh((m - 1) / (m + 1)) by its series.
-    """
-    bits = np.float64(x).view(np.int64)
-    k = (bits - SQRT_HALF_BITS) >> np.int64(52)
-    m = np.int64(bits - (k << np.int64(52))).view(np.float64)
-    s = (m - 1.0) / (m + 1.0)
-    t = s * s
-    t2 = t * t
-    t4 = t2 * t2
-    series = ((L0 + L1 * t) + (L2 + L3 * t) * t2) + ((L4 + L5 * t) + (L6 + L7 * t) * t2) * t4
-    return np.float64(k) + s * (series + (L8 + L9 * t) * (t4 * t4))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
