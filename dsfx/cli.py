@@ -376,6 +376,24 @@ def predict(
     context.exit(1 if failed else 0)
 
 
+@cli.command()
+@click.argument("features", metavar="FEATS.parquet")
+@click.option("-o", "--output", metavar="OUT", required=True, help="A name ending in .csv, .arff, .libsvm or .npy.")
+@click.option("--labels", metavar="LABELS.csv", help="Write the rows that have a label, with it.")
+@click.option("-s", "--set", "sets", metavar="NAME", multiple=True, help="Sets to write. Default: all columns.")
+@click.option("--column", metavar="NAME", default="emotion", show_default=True, help="The column of labels.")
+def export(features: str, output: str, **options: Any) -> None:
+    """Write a feature table for other programs: CSV, ARFF (Weka), LIBSVM or NumPy.
+
+    Next to .libsvm and .npy, OUT.rows.csv names the rows, OUT.columns.csv the columns, and OUT.classes.csv the numbers
+    of the classes.
+    """
+    from .export import export as run
+
+    rows, columns = run(features, output, **options)
+    click.echo(f"{output}: {rows} rows × {columns} features", err=True)
+
+
 @contextmanager
 def _folds() -> Iterator[Any]:
     """Show finished folds on stderr: a bar on a terminal, a plain line now and then elsewhere."""

@@ -284,7 +284,16 @@ def _fitted(
     if name == "linear-svm" and len(x) > DUAL_ROWS:
         from .primal import linear_svm
 
-        return lambda parameters: linear_svm(x, labels, train, test, standard, parameters["C"]), standard.missing
+        weights_before: list[Doubles] = []
+
+        def primal(parameters: Parameters) -> Texts:
+            # The grid ascends, and the weights for one C are near those for the next.
+            start = weights_before.pop() if weights_before else None
+            predicted, after = linear_svm(x, labels, train, test, standard, parameters["C"], start=start)
+            weights_before.append(after)
+            return predicted
+
+        return primal, standard.missing
     if name == "mlp":
         ready: tuple[Any, Any] = (
             standard.apply(x, train).astype(np.float32),

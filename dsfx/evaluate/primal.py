@@ -25,9 +25,10 @@ def linear_svm(
     standard: "Standard",
     c: float,
     *,
+    start: NDArray[np.float64] | None = None,
     tolerance: float = 1e-4,
     iterations: int = 200,
-) -> "Texts":
+) -> tuple["Texts", NDArray[np.float64]]:
     """Learn from the training part and predict the test part.
 
     Parameters
@@ -39,8 +40,15 @@ def linear_svm(
         Of the training part.
     c : float
         Weight of the loss against the squared weights.
+    start : array, optional
+        Weights to start from, such as those for another C.
     tolerance : float
         The solver stops where the loss falls by less than this share of it in an iteration.
+
+    Returns
+    -------
+    predicted : (test clips,)
+    weights : to start from next time.
     """
     from scipy.optimize import minimize
 
@@ -66,10 +74,12 @@ def linear_svm(
         return loss, gradient.reshape(-1)
 
     options = {"maxiter": iterations, "ftol": tolerance, "maxcor": 5}
-    found = minimize(objective, np.zeros((p + 1) * k), jac=True, method="L-BFGS-B", options=options)
+    found = minimize(
+        objective, np.zeros((p + 1) * k) if start is None else start, jac=True, method="L-BFGS-B", options=options
+    )
     w = found.x.reshape(p + 1, k).astype(np.float32)
     scores = [_block(x, test[i : i + _ROWS], standard) @ w[:p] + w[p] for i in range(0, len(test), _ROWS)]
-    return np.asarray(classes[np.concatenate(scores).argmax(axis=1)])
+    return np.asarray(classes[np.concatenate(scores).argmax(axis=1)]), found.x
 
 
 def _block(x: NDArray[np.float32], rows: "Indices", standard: "Standard") -> NDArray[np.float32]:

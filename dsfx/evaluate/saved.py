@@ -245,9 +245,8 @@ def _write(output: Path, saved: Saved, table: FeatureTable) -> int:
         with temporary.open("w", encoding="utf-8", newline="") as handle:
             writer = csv.writer(handle)
             writer.writerow(["file", "start", "end", "label", *(f"p_{label}" for label in saved.classes)])
-            for begin in range(0, len(table.file), 4096):
-                rows = np.arange(begin, min(begin + 4096, len(table.file)))
-                chances = saved.probabilities(table.load(saved.columns, rows))
+            for rows, x in table.batches(saved.columns, np.arange(len(table.file))):
+                chances = saved.probabilities(x)
                 for row, values in zip(rows, chances, strict=True):
                     times = [seconds(int(t[row])) if t is not None else "" for t in (table.start, table.end)]
                     label = saved.classes[int(np.argmax(values))]

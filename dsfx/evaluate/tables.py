@@ -4,7 +4,7 @@ import csv
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError, InputError
 from ..store import seconds, table_parts
 
-__all__ = ["Clips", "FeatureTable", "Labels", "Matrix", "gather", "open_table", "read_labels"]
+__all__ = ["Clips", "FeatureTable", "Labels", "Matrix", "gather", "open_table", "read_labels", "rows_of"]
 
 Matrix = NDArray[np.float32]
 
@@ -70,6 +70,31 @@ class FeatureTable:
                 row += len(piece)
             values[:, begin : begin + len(names)] = wide[: len(names), rows].T
         return values
+
+    def batches(self, columns: Sequence[str], rows: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], Matrix]]:
+        """Yield features of `rows`, which ascend, a piece of the table at a time, with the numbers of their rows."""
+        row = 0
+        for piece in self._pieces(list(columns)):
+            inside = rows[np.searchsorted(rows, row) : np.searchsorted(rows, row + len(piece))]
+            if len(inside):
+                yield inside, piece[inside - row]
+            row += len(piece)
+
+    def _pieces(self, columns: list[str]) -> Iterator[Matrix]:
+        if self.path.suffix == ".csv":
+            import pandas as pd
+
+            for frame in pd.read_csv(self.path, usecols=columns, dtype=np.float32, chunksize=4096):
+                yield frame[columns].to_numpy()
+            return
+        import pyarrow.parquet as pq
+
+        for part in table_parts(self.path):
+            for batch in pq.ParquetFile(part).iter_batches(4096, columns=columns):
+                values = np.empty((len(batch), len(columns)), np.float32)
+                for index, name in enumerate(columns):
+                    values[:, index] = batch.column(name).to_numpy(zero_copy_only=False)
+                yield values
 
 
 def open_table(path: str | os.PathLike[str]) -> FeatureTable:
@@ -455,3 +480,9 @@ def _label_of(candidates: Sequence[int], labels: Labels, begin: int, end: int) -
         elif abs(span[0] - begin) <= _NEAR and abs(span[1] - end) <= _NEAR:
             return index
     return whole
+
+
+def rows_of(table: FeatureTable, labels: Labels, column: str) -> tuple[NDArray[np.intp], list[str]]:
+    """Return the rows of a table that have a label, in its order, and their labels."""
+    found = sorted((number, key[0]) for key, number in _join(table, labels, []).items())
+    return np.array([number for number, _ in found], np.intp), [labels.rows[index][column] for _, index in found]

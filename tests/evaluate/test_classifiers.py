@@ -101,11 +101,13 @@ def test_the_primal_svm_is_that_of_liblinear(columns):
     x, labels, who = corpus(columns)
     fold = make_protocol("loso", labels, who).folds[0]
     standard = c.Standard.fit(x, fold.train)
-    got = primal.linear_svm(x, labels, fold.train, fold.test, standard, 0.1, tolerance=1e-9, iterations=2000)
+    got, weights = primal.linear_svm(x, labels, fold.train, fold.test, standard, 0.1, tolerance=1e-9, iterations=2000)
     # liblinear has a weight for the constant, too: with a large one it counts for nothing.
     model = LinearSVC(C=0.1, dual=False, class_weight="balanced", intercept_scaling=100, tol=1e-9, max_iter=100_000)
     model.fit(standard.apply(x, fold.train), labels[fold.train])
     np.testing.assert_array_equal(got, model.predict(standard.apply(x, fold.test)))
+    again, _ = primal.linear_svm(x, labels, fold.train, fold.test, standard, 0.1, start=weights)
+    np.testing.assert_array_equal(again, got)
 
 
 def test_many_clips_take_the_primal_form(monkeypatch):
