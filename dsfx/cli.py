@@ -204,7 +204,7 @@ def describe(name: str, column: str | None) -> None:
 @click.option(
     "-o", "--output", metavar="MODELDIR", required=True, type=click.Path(path_type=Path), help="Folder to write."
 )
-@click.option("--epochs", metavar="N", type=int, default=50, show_default=True, help="Passes over the clips.")
+@click.option("--epochs", metavar="N", type=int, default=40, show_default=True, help="Passes over the clips.")
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of weights, order and augmentation.")
 @click.option(
     "--folds",
@@ -213,6 +213,8 @@ def describe(name: str, column: str | None) -> None:
 )
 @click.option("--column", default="emotion", show_default=True, help="The column of LABELS.csv to learn.")
 @click.option("--name", help="The model's name. Default: that of the folder.")
+@click.option("--description", help="One sentence for the card and for `dsfx sets`.")
+@click.option("--note", "notes", multiple=True, help="Sentence on use and limits, for the card; repeatable.")
 @click.option("--licence", default="unspecified", help="Of the model.")
 @click.option("--corpus", help="Name of the corpus, for the card. Default: that of its folder.")
 @click.option("--corpus-licence", default="unspecified", help="Licence of the recordings, for the card.")

@@ -219,6 +219,7 @@ def run(
         todo = [shard for shard in shards if shard.key not in done]
         if todo:
             warm_up(setup, on_note)
+            progress.began = time.perf_counter()  # compiling happens once, and is not this run's pace
         for shard, entry in _engine(jobs, executor, len(todo))(config, todo, place.folder, on_note):
             if "output_error" in entry:
                 raise StorageError(f"{place.name}: cannot be written ({entry['output_error']}); {_KEPT}")

@@ -136,50 +136,61 @@ def _correlate(segment, shifted, squares, shortest, longest, out):  # type: igno
     running sums accurate where a small signal sits on a large offset.
     """
     base = np.float64(segment[0])
-    total, power = 0.0, 0.0
     count = longest - shortest + 1
     for n in range(2 * longest):
         shifted[n] = np.float64(segment[n]) - base
     sums = out[:count]
     for k in range(count):
         sums[k] = 0.0
-    n = 0
-    while n + 4 <= shortest:
-        a, b, c, d = shifted[n], shifted[n + 1], shifted[n + 2], shifted[n + 3]
-        v0 = shifted[n + shortest : n + shortest + count]
-        v1 = shifted[n + shortest + 1 : n + shortest + 1 + count]
-        v2 = shifted[n + shortest + 2 : n + shortest + 2 + count]
-        v3 = shifted[n + shortest + 3 : n + shortest + 3 + count]
-        for k in range(count):
-            sums[k] += (a * v0[k] + b * v1[k]) + (c * v2[k] + d * v3[k])
-        n += 4
-    while n < longest:
-        # A lag of n or less does not reach sample n.
-        k0 = max(n + 1 - shortest, 0)
-        a, v, rest = shifted[n], shifted[n + shortest + k0 : n + shortest + count], sums[k0:]
-        for k in range(count - k0):
-            rest[k] += a * v[k]
-        n += 1
+    # Eight samples of the former period at a time; a lag of n or less does not reach sample n.
+    for n in range(0, longest, 8):
+        behind = max(n + 8 - shortest, 0)
+        if n + 8 <= longest:
+            _add_products(shifted, n, n + shortest + behind, sums[behind:])
+        for k in range(max(n + 1 - shortest, 0), min(behind, count)):
+            for m in range(n, min(n + 8, shortest + k)):
+                sums[k] += shifted[m] * shifted[m + shortest + k]
     # squares[n]: sum of squares, shifted[n]: sum, both of the samples before n.
+    total, power = 0.0, 0.0
     for n in range(2 * longest):
         x = shifted[n]
         shifted[n], squares[n] = total, power
         total += x
         power += x * x
     shifted[2 * longest], squares[2 * longest] = total, power
+    # A small spread may be no spread at all, or be lost in rounding: those are looked at again.
+    doubtful = False
+    ends, middles = shifted[2 * shortest : 2 * longest + 1], shifted[shortest : longest + 1]
+    ends2, middles2 = squares[2 * shortest : 2 * longest + 1], squares[shortest : longest + 1]
     for k in range(count):
-        lag = shortest + k
-        u, v = shifted[lag], shifted[2 * lag] - shifted[lag]
-        uu, vv = squares[lag], squares[2 * lag] - squares[lag]
-        spread_u, spread_v = uu - u * u / lag, vv - v * v / lag
-        if spread_u <= 1e-9 * uu and _constant(segment[:lag]):
-            spread_u = 0.0
-        if spread_v <= 1e-9 * vv and _constant(segment[lag : 2 * lag]):
-            spread_v = 0.0
-        if spread_u <= 0 or spread_v <= 0:
-            sums[k] = np.nan
-        else:
-            sums[k] = (sums[k] - u * v / lag) / (math.sqrt(spread_u) * math.sqrt(spread_v))
+        share = 1 / np.float64(shortest + k)
+        u, uu = middles[k], middles2[k]
+        v, vv = ends[2 * k] - u, ends2[2 * k] - uu
+        spread_u, spread_v = uu - u * u * share, vv - v * v * share
+        doubtful |= (spread_u <= 1e-9 * uu) | (spread_v <= 1e-9 * vv)
+        sums[k] = (sums[k] - u * v * share) / math.sqrt(abs(spread_u * spread_v))
+    if doubtful:
+        for k in range(count):
+            lag = shortest + k
+            flat = _constant(segment[:lag]) or _constant(segment[lag : 2 * lag])
+            sums[k] = np.nan if flat else _exact_correlation(segment, shifted, lag)
+
+
+@_kernel
+def _add_products(values, at, other, sums):  # type: ignore[no-untyped-def]
+    """Add the products of eight values from `at` on with the eight from ``other + k`` on to sum k."""
+    one = np.uint64(1)
+    n = np.uint64(at)
+    a, b, c, d = values[n], values[n + one], values[n + np.uint64(2)], values[n + np.uint64(3)]
+    n += np.uint64(4)
+    e, f, g, h = values[n], values[n + one], values[n + np.uint64(2)], values[n + np.uint64(3)]
+    first = np.uint64(other)
+    for k in range(np.uint64(len(sums))):
+        p = first + k
+        q = p + np.uint64(4)
+        low = (a * values[p] + b * values[p + one]) + (c * values[p + np.uint64(2)] + d * values[p + np.uint64(3)])
+        high = (e * values[q] + f * values[q + one]) + (g * values[q + np.uint64(2)] + h * values[q + np.uint64(3)])
+        sums[k] += low + high
 
 
 @_kernel
@@ -332,6 +343,7 @@ def _cycles(  # type: ignore[no-untyped-def]
         else:
             out[0, k], out[1, k] = jitter, jitter_ddp
         out[2, k] = shimmer
+        out[3, k] = 0
         if noise:
             starts[listed] = at
             out[3, k] = _noise(segment, starts, listed, lag, latest, average)
