@@ -34,7 +34,7 @@ def main() -> None:
         dsfx.extract(labels, sets=SETS, output=ours, jobs=options.jobs)
         print("set           UA of dsfx   UA of opensmile   difference   95 % interval   (points)")
         for name in SETS:
-            smile = opensmile.Smile(feature_set=name, feature_level="functionals", num_workers=1)
+            smile = opensmile.Smile(opensmile.FeatureSet[name], opensmile.FeatureLevel.Functionals)
             rows = []
             for file in files:
                 samples, rate = soundfile.read(options.corpus / file, dtype="float32")

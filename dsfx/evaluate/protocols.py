@@ -48,6 +48,11 @@ class Protocol:
     independent: bool
 
     @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Clips in the training and the test part of the folds of the first repeat."""
+        return [(len(fold.train), len(fold.test)) for fold in self.folds if fold.repeat == 0]
+
+    @property
     def repeats(self) -> int:
         """How often every test clip is predicted."""
         return 1 + max(fold.repeat for fold in self.folds)

@@ -1,5 +1,6 @@
 """Results as a page that opens offline, and as a table for the terminal."""
 
+import sys
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -27,6 +28,14 @@ def methods(found: dict[str, Any]) -> str:
         + (" of whole speakers" if data["speakers"] else "")
         + "; of equally good ones the smallest C was taken. "
     )
+    widened = found["protocol"]["intervals_widened"]
+    training = (
+        f"They were widened by the factor {widened:.2f}, since the training parts of the folds overlap (Nadeau and "
+        "Bengio 2003)."
+        if widened > 1
+        else "They hold for the classifiers as they were trained: that other training clips would give other "
+        "classifiers is not part of them."
+    )
     vote = "The rows of one file were voted together. " if options["vote"] else ""
     tuned = any(fold["parameters"] for result in results for fold in result["folds"])
     return (
@@ -34,9 +43,8 @@ def methods(found: dict[str, Any]) -> str:
         f"The classifiers: {'; '.join(classifiers)}. {scaling}; missing values were replaced by that mean. "
         f"{inner if tuned else ''}{vote}Reported are the unweighted average recall (UA) and the accuracy (WA) of "
         f"all test clips together, with 95 % confidence intervals from {options['times']} bootstrap samples of {units} "
-        "(expanded percentiles). They hold for the classifiers as they were trained: that another training corpus "
-        "would give other classifiers is not part of them. The chance level is the mean UA of the same predictions for "
-        "labels shuffled within speakers (1000 times). Pairs were compared by a two-sided permutation test that "
+        f"(expanded percentiles). {training} The chance level is the mean UA of the same predictions for labels "
+        "shuffled within speakers (1000 times). Pairs were compared by a two-sided permutation test that "
         f"exchanges the predictions of whole {'speakers' if data['speakers'] else 'clips'}, with Holm's correction "
         f"({len(found['comparisons'])} pairs); effects are "
         "standardised by the deviation between speakers and named after Cohen (0.2 small, 0.5 medium, 0.8 large). "
@@ -60,7 +68,8 @@ def terminal(found: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=not _is_terminal())
+    # A file or a pipe takes lines of any length.
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
     for line in found["warnings"]:
         console.print(Text(f"WARNING: {line}", style="bold red"))
     table = Table(title=Text(found["protocol"]["words"]), title_justify="left")
@@ -73,7 +82,7 @@ def terminal(found: dict[str, Any]) -> None:
         ("95 %", "right"),
         ("chance", "right"),
     ]:
-        table.add_column(name, justify=side)  # type: ignore[arg-type]
+        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
     for result in found["results"]:
         row = [result["set"], result["classifier"], percent(result["ua"]["value"]), _span(result["ua"])]
         row += [percent(result["wa"]["value"]), _span(result["wa"]), percent(result["chance"]["ua"])]
@@ -83,12 +92,6 @@ def terminal(found: dict[str, Any]) -> None:
         console.print(Text(entry["words"]))
     if len(found["comparisons"]) > 10:
         console.print(f"{len(found['comparisons']) - 10} more comparisons are in the report")
-
-
-def _is_terminal() -> bool:
-    import sys
-
-    return sys.stdout.isatty()
 
 
 # The page ------------------------------------------------------------------------------------------------------------

@@ -159,6 +159,7 @@ def evaluate(
             "folds": len(data.protocol.folds),
             "repeats": data.protocol.repeats,
             "speaker_independent": data.protocol.independent,
+            "intervals_widened": round(statistics.overlap(data.protocol.sizes), 4),
         },
         "data": _about(data, features, labels, chosen),
         "leakage_allowed": chosen.allow_leakage,
@@ -525,7 +526,8 @@ def _result(
     options: Options,
 ) -> dict[str, Any]:
     counts, names, _ = _counts(table, data, options.vote)
-    ua, wa = statistics.interval(counts, times=options.times, seed=options.seed)
+    widen = statistics.overlap(data.protocol.sizes)
+    ua, wa = statistics.interval(counts, times=options.times, seed=options.seed, widen=widen)
     labels, answers, who = _units(table, data, options.vote)[0]
     groups = who if data.speakers is not None else np.full(len(labels), "")
     mean, high, p = statistics.chance(labels, answers, groups, classes, seed=options.seed)

@@ -20,6 +20,7 @@ __all__ = [
     "holm",
     "interval",
     "mcnemar",
+    "overlap",
     "unweighted",
     "weighted",
     "words_of_effect",
@@ -93,10 +94,30 @@ def expanded(values: Doubles, speakers: int, level: float = 0.95) -> tuple[float
     return float(low), float(high)
 
 
-def interval(counts: Doubles, *, times: int = 2000, seed: int = 0, level: float = 0.95) -> tuple[Interval, Interval]:
+def overlap(sizes: Sequence[tuple[int, int]]) -> float:
+    """Return by how much intervals of a cross-validation are too short if its folds are taken for independent.
+
+    The training parts of the folds overlap, so what is odd about the clips at hand is odd about all folds. The variance
+    of the mean over K folds is about 1/K + n_test/n_train of that of one fold, and not 1/K (Nadeau & Bengio 2003,
+    "Inference for the generalization error", Machine Learning 52). For one division there is no such correction.
+
+    Parameters
+    ----------
+    sizes : sequence of (int, int)
+        Clips in the training and the test part of the folds of one repeat.
+    """
+    if len(sizes) < 2:
+        return 1.0
+    return float(np.sqrt(1 + sum(test / train for train, test in sizes)))
+
+
+def interval(
+    counts: Doubles, *, times: int = 2000, seed: int = 0, level: float = 0.95, widen: float = 1.0
+) -> tuple[Interval, Interval]:
     """Return UA and WA with their confidence intervals, by a bootstrap that draws speakers.
 
-    With one speaker there is no interval: its bounds are NaN.
+    With one speaker there is no interval: its bounds are NaN. `widen` stretches intervals around the value, see
+    `overlap`.
     """
     speakers = len(counts)
     pooled = counts.sum(axis=0)
@@ -104,9 +125,14 @@ def interval(counts: Doubles, *, times: int = 2000, seed: int = 0, level: float 
     if speakers < 2:
         return Interval(values[0], np.nan, np.nan), Interval(values[1], np.nan, np.nan)
     (drawn,) = resample([counts], times, seed)
+
+    def around(value: float, bounds: tuple[float, float]) -> Interval:
+        low, high = (value + widen * (bound - value) for bound in bounds)
+        return Interval(value, max(0.0, low), min(1.0, high))
+
     return (
-        Interval(values[0], *expanded(unweighted(drawn), speakers, level)),
-        Interval(values[1], *expanded(weighted(drawn), speakers, level)),
+        around(values[0], expanded(unweighted(drawn), speakers, level)),
+        around(values[1], expanded(weighted(drawn), speakers, level)),
     )
 
 

@@ -145,6 +145,35 @@ def test_windows_vote(folder, tmp_path):
     assert voted["wa"]["value"] > each["wa"]["value"]
 
 
+def test_noise_is_at_chance_as_often_as_the_interval_says(tmp_path):
+    """From features to intervals: classifiers that learn noise."""
+    from dsfx.evaluate import statistics
+    from dsfx.evaluate.classifiers import classifier_of, learn
+    from dsfx.evaluate.protocols import make_protocol
+
+    rows = clips(8, 4)
+    labels = np.array([str(r["emotion"]) for r in rows])
+    speakers = np.array([str(r["speaker"]) for r in rows])
+    folds = make_protocol("loso", labels, speakers).folds
+    random = np.random.default_rng(0)
+    covered, values = 0, []
+    for run in range(200):
+        x = random.normal(size=(len(rows), 10)).astype(np.float32)
+        predicted = np.empty_like(labels)
+        for fold in folds:
+            predicted[fold.test] = learn(
+                x, labels, speakers, fold.train, fold.test, classifier_of("linear-svm", (0.1,))
+            ).predicted
+        counts = statistics.count(labels, predicted, speakers, sorted(CLASSES), sorted(set(speakers)))
+        widen = statistics.overlap([(len(fold.train), len(fold.test)) for fold in folds])
+        ua, _ = statistics.interval(counts, times=500, seed=run, widen=widen)
+        covered += ua.low <= 1 / 3 <= ua.high
+        values.append(ua.value)
+    assert np.mean(values) == pytest.approx(1 / 3, abs=0.015)
+    # 95 % in 200 runs: fewer than 180 would happen by chance less than once in 500 times.
+    assert covered >= 180, f"covered {covered} of 200"
+
+
 # Leakage -------------------------------------------------------------------------------------------------------------
 
 

@@ -134,6 +134,17 @@ def test_mcnemar():
     assert s.mcnemar(true, first, first) == 1.0
 
 
+def test_overlapping_training_parts_widen_intervals():
+    assert s.overlap([(90, 10)] * 10) == pytest.approx(np.sqrt(1 + 10 / 9))
+    assert s.overlap([(50, 50)]) == 1.0
+    random = np.random.default_rng(8)
+    true, who = corpus(random)
+    cells = counts(true, answers(random, true, 0.5), who)
+    plain, wide = (s.interval(cells, widen=w)[0] for w in (1.0, 1.5))
+    assert wide.high - wide.value == pytest.approx(1.5 * (plain.high - plain.value))
+    assert wide.value - wide.low == pytest.approx(1.5 * (plain.value - plain.low))
+
+
 def test_one_speaker_has_no_interval():
     random = np.random.default_rng(7)
     true, who = corpus(random, 1)
