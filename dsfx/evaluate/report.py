@@ -44,8 +44,9 @@ def methods(found: dict[str, Any]) -> str:
         f"{inner if tuned else ''}{vote}Reported are the unweighted average recall (UA) and the accuracy (WA) of "
         f"all test clips together, with 95 % confidence intervals from {options['times']} bootstrap samples of {units} "
         f"(expanded percentiles). {training} The chance level is the mean UA of the same predictions for labels "
-        "shuffled within speakers (1000 times). Pairs were compared by a two-sided permutation test that "
-        f"exchanges the predictions of whole {'speakers' if data['speakers'] else 'clips'}, with Holm's correction "
+        "shuffled within speakers (1000 times). Pairs of sets (of classifiers, where there is one set) were "
+        "compared by a two-sided permutation test that exchanges the predictions of "
+        f"whole {'speakers' if data['speakers'] else 'clips'}, with Holm's correction "
         f"({len(found['comparisons'])} pairs); effects are "
         "standardised by the deviation between speakers and named after Cohen (0.2 small, 0.5 medium, 0.8 large). "
         f"Software: dsfx {found['versions']['dsfx']}, scikit-learn {found['versions']['scikit-learn']}; seed "
@@ -101,7 +102,7 @@ _STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem; max-width: 68rem; color: var(--ink); background: #fff;
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; }
 h3 { font-size: 1rem; margin: 0 0 .4rem; }
 p.lead { color: var(--soft); margin: 0 0 1rem; }
@@ -112,7 +113,8 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; font-size: .85rem; }
 th.l, td.l { text-align: left; }
-td.wrap { white-space: normal; min-width: 7.5rem; overflow-wrap: anywhere; }
+td.wrap { white-space: normal; overflow-wrap: break-word; }
+.m { display: none; }
 td small { color: var(--soft); }
 figure { margin: 0; }
 figcaption, .note { color: var(--soft); font-size: .88rem; }
@@ -130,7 +132,7 @@ details { margin: .5rem 0; }
 summary { cursor: pointer; color: var(--blue); }
 @media (max-width: 600px) {
   body { padding: 1rem; } h1 { font-size: 1.35rem; }
-  .x { display: none; } td small { display: block; } th, td { padding: .3rem .4rem; }
+  .x { display: none; } td small, .m { display: block; } th, td { padding: .3rem .25rem; font-size: .9rem; }
   svg text { font-size: 22px; } svg .axis { font-size: 20px; }
   .matrix tr:first-child th { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; }
 }
@@ -192,18 +194,23 @@ def _title(found: dict[str, Any]) -> str:
     return f"How well {shown} {'tells' if len(names) == 1 else 'tell'} {found['options']['column']}"
 
 
+def _breakable(name: str) -> str:
+    """Let a concatenation of sets break after its plus signs."""
+    return "+<wbr>".join(escape(part) for part in name.split("+"))
+
+
 def _ranking(results: Sequence[Result]) -> str:
     # What a phone has no room for has the class x.
-    one = "l x" if len({r["classifier"] for r in results}) == 1 else "l"
     head = (
-        f'<tr><th class="l">Set</th><th class="{one}">Classifier</th><th class="x">Features</th><th>UA %</th>'
+        '<tr><th class="l">Set</th><th class="l x">Classifier</th><th class="x">Features</th><th>UA %</th>'
         '<th>WA %</th><th class="x">Chance %</th><th class="x">p</th><th class="x">Time</th></tr>'
     )
     rows = []
     for r in results:
         p = r["chance"]["p"]
         rows.append(
-            f'<tr><td class="l wrap"><b>{escape(r["set"])}</b></td><td class="{one}">{escape(r["classifier"])}</td>'
+            f'<tr><td class="l wrap"><b>{_breakable(r["set"])}</b>'
+            f'<small class="m">{escape(r["classifier"])}</small></td><td class="l x">{escape(r["classifier"])}</td>'
             f'<td class="x">{r["columns"]}</td>'
             f"<td><b>{percent(r['ua']['value'])}</b> <small>[{_span(r['ua'])}]</small></td>"
             f"<td>{percent(r['wa']['value'])} <small>[{_span(r['wa'])}]</small></td>"
@@ -328,7 +335,7 @@ def _differences(comparisons: Sequence[Result]) -> str:
             f"<td>{e['speakers_better']} : {e['speakers_worse']}</td></tr>"
         )
     return (
-        f'<ul class="plain">{items}</ul><details{"" if len(comparisons) <= 6 else " open"}><summary>All comparisons, '
+        f'<ul class="plain">{items}</ul><details{"" if len(comparisons) <= 10 else " open"}><summary>All comparisons, '
         'in numbers</summary><div class="scroll"><table><tr><th class="l">Better</th><th class="l">Worse</th>'
         "<th>Points of UA</th><th>p</th><th>p (Holm)</th>"
         + ("<th>p (McNemar, clips)</th>" if single else "")

@@ -589,7 +589,14 @@ def _comparisons(
 ) -> list[dict[str, Any]]:
     found = []
     counts = [_counts(table, data, options.vote)[0] for table in predictions]
-    pairs = list(combinations(range(len(results)), 2))
+    # Sets are compared under the same classifier; classifiers where there is one set. Every further pair would cost
+    # the others power.
+    one = len({result["set"] for result in results}) == 1
+    pairs = [
+        (a, b)
+        for a, b in combinations(range(len(results)), 2)
+        if one or results[a]["classifier"] == results[b]["classifier"]
+    ]
     tests = [statistics.compare(counts[b], counts[a], seed=options.seed) for a, b in pairs]
     corrected = statistics.holm([test.p for test in tests])
     single = len(data.protocol.folds) == 1

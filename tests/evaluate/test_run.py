@@ -55,6 +55,24 @@ def test_results(folder, found):
     assert "good with linear-svm is better than noise with linear-svm by" in pair["words"]
 
 
+def test_sets_are_compared_under_the_same_classifier(folder):
+    found = evaluate(
+        folder / "f.parquet", folder / "corpus" / "l.csv", classifiers=("linear-svm", "logistic"), c=(0.1,), times=200
+    )
+    pairs = [(e["better"], e["worse"]) for e in found["comparisons"]]
+    assert len(pairs) == 6
+    assert all(a["classifier"] == b["classifier"] for a, b in pairs)
+    one = evaluate(
+        folder / "f.parquet",
+        folder / "corpus" / "l.csv",
+        sets=("good",),
+        classifiers=("linear-svm", "logistic"),
+        c=(0.1,),
+        times=200,
+    )
+    assert len(one["comparisons"]) == 1
+
+
 def test_predictions_give_the_results(folder, found):
     frame = pd.read_parquet(folder / "out" / "predictions.parquet")
     assert list(frame.columns) == [
