@@ -98,13 +98,12 @@ class FeatureSet:
         import pandas as pd
 
         rows = self._plan.compute(signal, sampling_rate)[0]
-        levels: list[Any] = []  # found here: pandas would take longer than the descriptors of a short signal
-        codes: list[Any] = []
-        for times in (rows.start, rows.end):
-            unique, code = np.unique(times, return_inverse=True)
-            levels.append(pd.TimedeltaIndex(unique.view("m8[ns]")))
-            codes.append(code)
-        index: pd.MultiIndex = pd.MultiIndex(levels, codes, names=["start", "end"], verify_integrity=False)
+        # Levels and codes are found here: pandas would take longer than the descriptors of a short signal.
+        times, codes = np.unique(np.concatenate([rows.start, rows.end]), return_inverse=True)
+        level: Any = pd.TimedeltaIndex(times.view("m8[ns]"))
+        start, end = codes.reshape(2, -1)
+        pair: Any = [start, end]
+        index: pd.MultiIndex = pd.MultiIndex([level, level], pair, names=["start", "end"], verify_integrity=False)
         return pd.DataFrame(rows.values, index=index, columns=self._columns, copy=False)
 
     @cached_property

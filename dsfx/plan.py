@@ -20,9 +20,9 @@ from .functionals.smoothing import delta, delta_in_segments, smooth
 from .functionals.summary import Summary
 from .lld.energy import ZeroCrossings
 from .lld.fft import LANES
-from .lld.framing import Compat, Framing, prepare_samples
+from .lld.framing import NONE, Compat, Framing, prepare_samples
 from .lld.long import FormantFeed, LongFrames, Tracker
-from .lld.short import ShortFrames
+from .lld.short import ShortFrames, short_columns
 from .setfile import ContourGroup, FunctionalGroup, SetFile, stages
 
 __all__ = ["LEVELS", "Level", "Plan", "Rows", "Stream"]
@@ -85,6 +85,11 @@ class Plan:
         self.names = [list(entry.names) for entry in self._sets]
         self.units = [list(entry.units) for entry in self._sets]
         self._fronts = _fronts(self._sets)
+        # Engines that wait for another signal: to build their tables and arrays takes as long as a second of speech.
+        self._idle: list[list[_FrontStream]] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_idle": []}  # a copy builds its own engines
 
     def compute(self, samples: ArrayLike, sampling_rate: float) -> list[Rows]:
         """Features of one signal.
@@ -108,21 +113,34 @@ class Plan:
             too low or too high.
         """
         prepared = prepare_samples(samples, compat=self.compat)
-        if self.level != "functionals":
-            stream = Stream(self, sampling_rate)
-            return [_joined(parts) for parts in zip(stream.push_prepared(prepared), stream.finish(), strict=True)]
-        found = [front.analyse(sampling_rate, prepared) for front in self._fronts]
-        whole = np.array([0]), nanoseconds(np.array([len(prepared) / sampling_rate]))
-        memory: dict[Any, Any] = {}
-        return [
-            Rows(entry.functionals(found[entry.front], memory), *whole) for entry in self._sets
-        ]  # fmt: skip
+        engines = self._engines(sampling_rate)
+        if self.level == "functionals":
+            found = [engine.analyse(prepared) for engine in engines]
+            whole = np.array([0]), nanoseconds(np.array([len(prepared) / sampling_rate]))
+            memory: dict[Any, Any] = {}
+            result = [Rows(entry.functionals(found[entry.front], memory), *whole) for entry in self._sets]
+        else:
+            result = Stream(self, engines).whole(prepared)
+        for engine in engines:
+            engine.reset()
+        self._idle.append(engines)
+        return result
+
+    def _engines(self, sampling_rate: float) -> "list[_FrontStream]":
+        """Engines at rest, for nobody else: this may be one of several threads."""
+        try:
+            engines = self._idle.pop()
+        except IndexError:
+            engines = []
+        if not engines or engines[0].short.sampling_rate != sampling_rate:
+            engines = [_FrontStream(front, sampling_rate) for front in self._fronts]
+        return engines
 
     def stream(self, sampling_rate: float) -> "Stream":
         """A signal that arrives in pieces, at a frame level, in bounded memory."""
         if self.level == "functionals":
             raise ConfigError("functionals need the whole signal, expected level 'lld' or 'lld-delta' for a stream")
-        return Stream(self, sampling_rate)
+        return Stream(self, [_FrontStream(front, sampling_rate) for front in self._fronts])
 
 
 class Stream:
@@ -131,9 +149,9 @@ class Stream:
     However the signal is cut, the rows are the same; so are those of `Plan.compute`.
     """
 
-    def __init__(self, plan: Plan, sampling_rate: float) -> None:
+    def __init__(self, plan: Plan, fronts: "list[_FrontStream]") -> None:
         self._plan = plan
-        self._fronts = [_FrontStream(front, sampling_rate) for front in plan._fronts]
+        self._fronts = fronts
         self._tables = [_TableStream(entry, self._fronts[entry.front]) for entry in plan._sets]
         self._samples = 0
 
@@ -153,7 +171,19 @@ class Stream:
 
     def finish(self) -> list[Rows]:
         """The signal is over: the remaining rows, per set."""
-        last = [front.finish() for front in self._fronts]
+        return self._finish(NONE)
+
+    def whole(self, prepared: F32) -> list[Rows]:
+        """All rows of a whole signal, per set."""
+        last = self._fronts[0].last_piece(prepared)
+        if last == 0:
+            return self._finish(prepared)
+        first = self.push_prepared(prepared[:last])
+        return [_joined(parts) for parts in zip(first, self._finish(prepared[last:]), strict=True)]
+
+    def _finish(self, prepared: F32) -> list[Rows]:
+        self._samples += len(prepared)
+        last = [front.finish(prepared) for front in self._fronts]
         return [table.finish(*last[table.entry.front], self._samples) for table in self._tables]
 
 
@@ -191,23 +221,10 @@ class _Front:
     options: tuple[tuple[str, Any], ...]
     zero_crossings: bool
     trackers: tuple[Tracker, ...]
-    bands: int = 26
-
-    def analyse(self, sampling_rate: float, samples: F32) -> "_Found":
-        """All descriptors of a whole signal."""
-        stream = _FrontStream(self, sampling_rate)
-        parts = list(stream.push(samples))
-        last, released, counts = stream.finish()
-        parts.append(last)
-        values = {
-            name: np.concatenate([part[name] for part in parts]) if len(parts) > 1 else parts[0][name]
-            for name in last
-        }  # fmt: skip
-        return _Found(values, released, counts)
 
 
-_Values = dict[str, F32]
-"""Descriptors by name, shape (frames, width): "short:NAME", "long:NAME", "TRACKER:voice"."""
+_Values = dict[str | int, F32]
+"""Descriptors by origin, shape (frames, width): "short", "zcr", and by its number what depends on a tracker."""
 
 
 @dataclass(frozen=True)
@@ -250,6 +267,28 @@ class _FrontStream:
             )
         self._samples = 0
 
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self._samples = 0
+        for engine in (self._short_frames, self._zero_crossings, self._long_frames):
+            if engine is not None:
+                engine.reset()
+
+    def last_piece(self, samples: F32) -> int:
+        """Where the last piece begins of those in which a whole signal is analysed."""
+        size = PIECE * self.short.step
+        return max(len(samples) - 1, 0) // size * size
+
+    def analyse(self, samples: F32) -> "_Found":
+        """All descriptors of a whole signal."""
+        last = self.last_piece(samples)
+        parts = list(self.push(samples[:last]))
+        values, released, counts = self.finish(samples[last:])
+        if parts:
+            parts.append(values)
+            values = {name: np.concatenate([part[name] for part in parts]) for name in values}
+        return _Found(values, released, counts)
+
     def push(self, samples: F32) -> Iterator[_Values]:
         """Descriptors that are complete, piece by piece."""
         size = PIECE * self.short.step
@@ -258,24 +297,26 @@ class _FrontStream:
             self._samples += len(piece)
             values: _Values = {}
             if self._short_frames is not None:  # first, for the long frames take formants from them
-                values |= {f"short:{name}": rows for name, rows in self._short_frames.push(piece).items()}
+                values["short"] = self._short_frames.push(piece)
             if self._zero_crossings is not None:
-                values["long:pcm_zcr"] = self._zero_crossings.push(piece)[:, None]
+                values["zcr"] = self._zero_crossings.push(piece)[:, None]
             if self._long_frames is not None:
-                values |= {f"{i}:voice": rows for i, rows in enumerate(self._long_frames.push(piece))}
+                values |= enumerate(self._long_frames.push(piece))
             yield values
 
-    def finish(self) -> tuple[_Values, list[int], tuple[int, int]]:
-        """What remains; per tracker the frames released before the end; the numbers of short and long frames."""
+    def finish(self, samples: F32) -> tuple[_Values, list[int], tuple[int, int]]:
+        """What remains, after these last samples; per tracker the frames released before the end; the numbers of short
+        and long frames."""
+        self._samples += len(samples)
         values: _Values = {}
         released: list[int] = []
         if self._short_frames is not None:
-            values |= {f"short:{name}": rows for name, rows in self._short_frames.finish().items()}
+            values["short"] = self._short_frames.finish(samples)
         if self._zero_crossings is not None:
-            values["long:pcm_zcr"] = np.zeros((0, 1), np.float32)
+            values["zcr"] = self._zero_crossings.push(samples)[:, None]
         if self._long_frames is not None:
-            voice, released = self._long_frames.finish()
-            values |= {f"{i}:voice": rows for i, rows in enumerate(voice)}
+            voice, released = self._long_frames.finish(samples)
+            values |= enumerate(voice)
         return values, released, (self.short.count(self._samples), self.long.count(self._samples))
 
 
@@ -432,7 +473,7 @@ class _GroupPlan:
         single = group.joined or group.smoothing == "none"
         self.input = np.array([0 if single else group.streams.index(c.stream) for c in group.columns])
         self.tracker: int | None = None
-        self.pieces: list[tuple[str, slice, slice]] = []
+        self.pieces: list[tuple[str | int, slice, slice]] = []
         self.key: tuple[Any, ...] = ()
         self.gates = tuple(
             (gate, np.array(columns))
@@ -442,39 +483,39 @@ class _GroupPlan:
 
     def connect(self, front: _Front, tracker: int | None) -> None:
         """Learn where in the shared descriptors the columns stand."""
-        offset = dict(front.options).get("mfcc_first", 0)
+        options = {name: value for name, value in front.options if name.startswith("mfcc")}
+        short = short_columns(front.want, **options)
         self.tracker = tracker if any(c.source.descriptor.source != "short" for c in self.group.columns) else None
         if self.gates:
             self.tracker = tracker
         self.voiced_at = -1
         self.pieces = []
+        self.voice = tracker or 0
         if tracker is not None:
             columns = front.trackers[tracker].columns
             self.voiced_at = columns.index("F0final") if "F0final" in columns else -1
-            self.voice = f"{tracker}:voice"
         for i, column in enumerate(self.group.columns):
             name, _, index = column.source.engine.partition("[")
-            at = int(index[:-1]) if index else 0
-            if column.source.kind == "mfcc":
-                at -= offset
+            origin: str | int
             if column.source.kind == "zcr":
-                name = f"long:{name}"
+                origin, at = "zcr", 0
             elif column.source.descriptor.source == "short":
-                name = f"short:{name}"
+                origin, at = "short", short[name].start + int(index[:-1] or 0)
+                if column.source.kind == "mfcc":
+                    at -= options["mfcc_first"]
             else:
-                at = front.trackers[tracker or 0].columns.index(name)
-                name = self.voice
-            if self.pieces and self.pieces[-1][0] == name and self.pieces[-1][1].stop == at:
+                origin, at = self.voice, front.trackers[self.voice].columns.index(name)
+            if self.pieces and self.pieces[-1][0] == origin and self.pieces[-1][1].stop == at:
                 _, source, target = self.pieces[-1]
-                self.pieces[-1] = (name, slice(source.start, at + 1), slice(target.start, i + 1))
+                self.pieces[-1] = (origin, slice(source.start, at + 1), slice(target.start, i + 1))
             else:
-                self.pieces.append((name, slice(at, at + 1), slice(i, i + 1)))
+                self.pieces.append((origin, slice(at, at + 1), slice(i, i + 1)))
         group = self.group
         self.key = (
             front.short,
             front.long,
             front.hop,
-            tuple((name, source.start, source.stop) for name, source, _ in self.pieces),
+            tuple((origin, source.start, source.stop) for origin, source, _ in self.pieces),
             tuple((gate, *columns) for gate, columns in self.gates),
             group.joined,
             group.smoothing,
@@ -483,13 +524,13 @@ class _GroupPlan:
 
     def raw(self, values: _Values) -> F32:
         """The columns side by side, gated. Where they are smoothed, shorter ones end in zeros that nobody reads."""
-        lengths = [len(values[name]) for name, _, _ in self.pieces]
+        lengths = [len(values[origin]) for origin, _, _ in self.pieces]
         frames = min(lengths) if self.group.smoothing == "none" else max(lengths)
         if self.gates:
             frames = len(values[self.voice])
         out = np.zeros((frames, len(self.group.columns)), np.float32)
-        for name, source, target in self.pieces:
-            rows = values[name][:frames, source]
+        for origin, source, target in self.pieces:
+            rows = values[origin][:frames, source]
             out[: len(rows), target] = rows
         if self.gates:
             voiced = values[self.voice][:, self.voiced_at] > 0
@@ -692,4 +733,4 @@ class _TableStream:
         start = frame * framing.step / framing.sampling_rate
         if counts is not None and counts[1] == 1 and stream != "short":
             start[frame == 1] = framing.hop  # no frame begins there: the step is the nominal one
-        return Rows(values, nanoseconds(start), nanoseconds(start + framing.length / framing.sampling_rate))
+        return Rows(values, *nanoseconds(np.stack([start, start + framing.length / framing.sampling_rate])))

@@ -1,6 +1,8 @@
 """FeatureSet and Plan: tables, streams, sharing, and bad input."""
 
+import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from subprocess import run
 
 import numpy as np
@@ -167,6 +169,37 @@ def test_a_set_of_my_own(tmp_path):
     deltas = dsfx.FeatureSet(str(path), level="lld-delta")
     assert deltas.names == ["pitch_de", "rms_de", "zcr_de"]
     assert np.isfinite(deltas(signal, RATE).to_numpy()).all()
+
+
+# -------------------------------------------------------------------------------------------------------------- reuse
+
+
+@pytest.mark.parametrize(("name", "level"), [("eGeMAPSv02", "functionals"), ("ComParE_2016", "functionals"), *LEVELS])
+def test_earlier_signals_leave_no_trace(name, level):
+    """Not even one that was refused, one at another sampling rate, or one longer than a piece."""
+    signals = [(speechlike(12, seed=2), RATE), (speechlike(0.4, seed=3), RATE), (speechlike(1.5, 8000), 8000)]
+    signals += [(np.zeros(100), RATE), (speechlike(0.7, seed=4), RATE), (np.zeros(9000), 8000)]
+    used = dsfx.FeatureSet(name, level=level)
+    for signal, rate in signals * 2:
+        pd.testing.assert_frame_equal(used(signal, rate), dsfx.FeatureSet(name, level=level)(signal, rate))
+        with pytest.raises(AudioError):
+            used(np.array([0.0, np.nan]), RATE)
+
+
+@pytest.mark.parametrize(("name", "level"), [("ComParE_2016", "functionals"), *LEVELS])
+def test_a_used_set_can_be_sent_to_another_process(name, level):
+    signal, features = speechlike(0.6), dsfx.FeatureSet(name, level=level)
+    table = features(signal, RATE)
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(features))(signal, RATE), table)
+
+
+def test_threads_share_a_set():
+    features = dsfx.FeatureSet("eGeMAPSv02")
+    signals = [speechlike(0.5 + 0.3 * k, seed=k) for k in range(5)] * 4
+    with ThreadPoolExecutor(4) as pool:
+        tables = list(pool.map(lambda signal: features(signal, RATE), signals))
+    for signal, table in zip(signals, tables, strict=True):
+        pd.testing.assert_frame_equal(table, dsfx.FeatureSet("eGeMAPSv02")(signal, RATE))
 
 
 # ------------------------------------------------------------------------------------------------------------ sharing

@@ -29,6 +29,8 @@ class Contours:
 
     Attributes
     ----------
+    count : int
+        Number of contours.
     n : int64 array, shape (contours,)
         Frames that count.
     minimum, maximum, range, mean : float32 arrays, shape (contours,)
@@ -41,16 +43,12 @@ class Contours:
         if x.ndim != 2 or x.shape[0] < 1:
             raise ValueError(f"contours: expected shape (frames >= 1, contours), got {x.shape}")
         self.x = x
-        self.n = np.full(x.shape[1], x.shape[0], np.int64)
+        self.count = int(x.shape[1])
+        self.n = np.full(self.count, x.shape[0], np.int64)
         if nonzero:
             self.x = np.zeros_like(x)
             _close_gaps(x, self.x, self.n)
             self.x = self.x[: max(1, int(self.n.max(initial=0)))]
-
-    @property
-    def count(self) -> int:
-        """Number of contours."""
-        return int(self.x.shape[1])
 
     @cached_property
     def rows(self) -> Float32s:

@@ -11,23 +11,18 @@ __all__ = ["extremes"]
 NAMES = ("range", "maxPos", "minPos")
 
 
-def extremes(contours: Contours) -> Float32s:
+def extremes(contours: Contours, out: Float32s) -> None:
     """Range and positions of the extremes.
 
     Parameters
     ----------
     contours : Contours
-
-    Returns
-    -------
-    float32 array, shape (contours, 3)
+    out : float32 array of zeros, shape (contours, 3)
         `range`, maximum minus minimum; `maxPos`, `minPos`, index of the first maximum and minimum divided by the number
         of frames, so less than 1. All 0 for a contour without frames.
     """
-    out = np.zeros((contours.count, len(NAMES)), np.float32)
     _extremes(contours.rows, contours.n, contours.minimum, contours.maximum, out)
     out[:, 0] = contours.range
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -13,21 +13,16 @@ FLOOR = np.float32(1e-12)
 DECIBELS = np.float32(10 / math.log(10))
 
 
-def level_of_mean(contours: Contours) -> Float32s:
+def level_of_mean(contours: Contours, out: Float32s) -> None:
     """Ten times the decimal logarithm of the mean.
 
     Parameters
     ----------
     contours : Contours
-
-    Returns
-    -------
-    float32 array, shape (contours, 1)
+    out : float32 array of zeros, shape (contours, 1)
         In dB; -120 for a mean of 1e-12 or less.
     """
-    out = np.empty((contours.count, 1), np.float32)
     _level(contours.mean, out[:, 0])
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

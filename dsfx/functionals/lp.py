@@ -9,7 +9,7 @@ from .contours import Contours, Float32s
 __all__ = ["linear_prediction"]
 
 
-def linear_prediction(contours: Contours, order: int) -> Float32s:
+def linear_prediction(contours: Contours, out: Float32s) -> None:
     """Autocorrelation method, Levinson-Durbin recursion, all in single precision and in this order.
 
     No mean is removed and no window applied, so that the residual is a small difference of large numbers; the rounding
@@ -18,18 +18,12 @@ def linear_prediction(contours: Contours, order: int) -> Float32s:
     Parameters
     ----------
     contours : Contours
-    order : int
-
-    Returns
-    -------
-    float32 array, shape (contours, order + 1)
+    out : float32 array of zeros, shape (contours, order + 1)
         `lpgain`, residual energy per frame; `lpc0` …, the coefficients a_1 … of the error filter 1 + Σ a_j z^-j.
         All 0 for a contour of zeros.
     """
-    out = np.zeros((contours.count, order + 1), np.float32)
-    _lags(contours.x, r := np.zeros((order + 1, contours.count), np.float32))
+    _lags(contours.x, r := np.zeros(out.shape[::-1], np.float32))
     _durbin(r, contours.n, out)
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -13,24 +13,19 @@ __all__ = ["means"]
 NAMES = ("amean", "posamean", "rqmean", "flatness", "nnz")
 
 
-def means(contours: Contours) -> Float32s:
+def means(contours: Contours, out: Float32s) -> None:
     """Means of every contour.
 
     Parameters
     ----------
     contours : Contours
-
-    Returns
-    -------
-    float32 array, shape (contours, 5)
+    out : float32 array of zeros, shape (contours, 5)
         `amean`; `posamean`, mean of the values > 0; `rqmean`, root of the mean square; `flatness`, geometric over
         arithmetic mean of the absolute values (zeros count in the arithmetic mean only; 1 if all are zero); `nnz`,
         share of non-zero values. All 0 for a contour without frames.
     """
     x = contours.x
-    out = np.zeros((contours.count, len(NAMES)), np.float32)
     _means(x, contours.n, contours.mean, np.zeros((4, contours.count)), np.zeros((3, contours.count), np.int64), out)
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

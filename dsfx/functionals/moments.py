@@ -13,22 +13,17 @@ __all__ = ["moments"]
 NAMES = ("stddev", "skewness", "kurtosis", "stddevNorm")
 
 
-def moments(contours: Contours) -> Float32s:
+def moments(contours: Contours, out: Float32s) -> None:
     """Population moments about the (rounded) mean.
 
     Parameters
     ----------
     contours : Contours
-
-    Returns
-    -------
-    float32 array, shape (contours, 4)
+    out : float32 array of zeros, shape (contours, 4)
         `stddev`; `skewness`; `kurtosis` (3 for a Gaussian); `stddevNorm`, the standard deviation over the signed mean
         (the standard deviation itself if the mean is 0). All 0 for a constant contour or one without frames.
     """
-    out = np.zeros((contours.count, len(NAMES)), np.float32)
     _moments(contours.x, contours.n, contours.mean, np.zeros((3, contours.count)), out)
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -17,26 +17,22 @@ NAMES = (
 )  # fmt: skip
 
 
-def peaks(contours: Contours, threshold: float, step: float) -> Float32s:
+def peaks(contours: Contours, out: Float32s, threshold: float, step: float) -> None:
     """Pick extrema that stand out by a share of the range, and describe them.
 
     Parameters
     ----------
     contours : Contours
-    threshold : float
-        Share of the range.
-    step : float
-        Frame step in seconds.
-
-    Returns
-    -------
-    float32 array, shape (contours, 13)
+    out : float32 array of zeros, shape (contours, 13)
         `numPeaks` per second; mean and deviation of the distance of peaks in seconds (the deviation measures from the
         valley before each peak); range of the peaks, the same relative to the contour's range; mean of the peaks, minus
         the contour's mean, over the contour's mean (softly limited); range of the valleys relative to the contour's;
         mean and deviation of the rising and the falling slopes per second. All 0 for a contour without frames.
+    threshold : float
+        Share of the range.
+    step : float
+        Frame step in seconds.
     """
-    out = np.zeros((contours.count, len(NAMES)), np.float32)
     n = contours.rows.shape[1]
     _peaks(
         contours.rows,
@@ -49,7 +45,6 @@ def peaks(contours: Contours, threshold: float, step: float) -> Float32s:
         np.empty(n + 1, np.int64),
         out,
     )
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -1,7 +1,5 @@
 """Percentiles of a contour and ranges between them."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -10,28 +8,29 @@ from .contours import Contours, Float32s
 
 __all__ = ["percentiles"]
 
+Shares = NDArray[np.float64]
+Pairs = NDArray[np.int64]
 
-def percentiles(contours: Contours, shares: Sequence[float]) -> Float32s:
+
+def percentiles(contours: Contours, out: Float32s, shares: Shares, ranges: Pairs) -> None:
     """Percentiles by linear interpolation between order statistics.
 
     Parameters
     ----------
     contours : Contours
-    shares : sequence of float
+    out : float32 array of zeros, shape (contours, len(shares) + len(ranges))
+        Percentiles, then the distances between two of them. 0 for a contour without frames. Weights, products and their
+        sum are single precision.
+    shares : float64 array
         In [0, 1]; 0.5 is the median.
-
-    Returns
-    -------
-    float32 array, shape (contours, len(shares))
-        0 for a contour without frames. Weights, products and their sum are single precision.
+    ranges : int64 array, shape (ranges, 2)
+        Which two percentiles.
     """
-    out = np.zeros((contours.count, len(shares)), np.float32)
-    _interpolate(contours.ascending, contours.n, np.asarray(shares, np.float64), out)
-    return out
+    _interpolate(contours.ascending, contours.n, shares, ranges, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _interpolate(ascending: Float32s, n: NDArray[np.int64], shares: NDArray[np.float64], out: Float32s) -> None:
+def _interpolate(ascending: Float32s, n: NDArray[np.int64], shares: Shares, ranges: Pairs, out: Float32s) -> None:
     for c in range(n.size):
         if n[c] == 0:
             continue
@@ -43,3 +42,5 @@ def _interpolate(ascending: Float32s, n: NDArray[np.int64], shares: NDArray[np.f
             if rest > 0:
                 y = y * np.float32(1 - rest) + ascending[c, below + 1] * np.float32(rest)
             out[c, j] = y
+        for j in range(len(ranges)):
+            out[c, shares.size + j] = abs(out[c, ranges[j, 1]] - out[c, ranges[j, 0]])

@@ -16,24 +16,20 @@ NAMES = (
 )  # fmt: skip
 
 
-def regression(contours: Contours, frames_per_unit: float) -> Float32s:
+def regression(contours: Contours, out: Float32s, frames_per_unit: float) -> None:
     """Least-squares fits over the frame index, normalised by the contour's range.
 
     Parameters
     ----------
     contours : Contours
-    frames_per_unit : float
-        Slopes are given per this many frames: 1, or the frames of a second.
-
-    Returns
-    -------
-    float32 array, shape (contours, 8)
+    out : float32 array of zeros, shape (contours, 8)
         Line `m·i + t`: `linregc1` (m, softly limited), `linregc2` (t above the minimum), `linregerrQ` (mean square
         error). Parabola `a·i² + b·i + c`: `qregc1`, `qregc2` (a, b, softly limited), `qregc3` (c above the minimum),
         `qregerrQ`. All divided by the range (the errors by its square); 0 for a constant contour. `centroid`: mean
         frame index weighted by the absolute values, divided by the number of frames.
+    frames_per_unit : float
+        Slopes are given per this many frames: 1, or the frames of a second.
     """
-    out = np.zeros((contours.count, len(NAMES)), np.float32)
     _regression(
         contours.x,
         contours.n,
@@ -44,7 +40,6 @@ def regression(contours: Contours, frames_per_unit: float) -> Float32s:
         np.zeros((10, contours.count)),
         out,
     )
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

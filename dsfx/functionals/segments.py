@@ -16,7 +16,7 @@ __all__ = ["level_segments", "run_segments"]
 NAMES = ("numSegments", "meanSegLen", "maxSegLen", "minSegLen", "segLenStddev")
 
 
-def level_segments(contours: Contours, levels: tuple[float, float], most: int, step: float) -> Float32s:
+def level_segments(contours: Contours, out: Float32s, levels: tuple[float, float], most: int, step: float) -> None:
     """Segments between crossings of two levels by the running mean over three frames.
 
     The running mean starts from 0 (not from the first value), so that the first frame may count as a crossing; what
@@ -25,28 +25,25 @@ def level_segments(contours: Contours, levels: tuple[float, float], most: int, s
     Parameters
     ----------
     contours : Contours
+    out : float32 array of zeros, shape (contours, 5)
+        `numSegments` per second; `meanSegLen`, `maxSegLen`, `minSegLen`, `segLenStddev` in seconds. 0 without segments.
     levels : two floats
         Fractions of the range above the minimum.
     most : int
         Segments beyond this many are not recorded.
     step : float
         Frame step in seconds.
-
-    Returns
-    -------
-    float32 array, shape (contours, 5)
-        `numSegments` per second; `meanSegLen`, `maxSegLen`, `minSegLen`, `segLenStddev` in seconds. 0 without segments.
     """
-    out = np.zeros((contours.count, len(NAMES)), np.float32)
     lines = contours.minimum + contours.range * np.asarray(levels, np.float32)[:, None]
     state = np.zeros((2, contours.count), np.float32)
     lengths = np.empty((contours.count, most), np.int64)
     _between_crossings(contours.x, contours.n, lines, state, np.empty(contours.count, np.bool_), lengths, out)
     _in_seconds(contours.n, lengths, np.float32(step), out)
-    return out
 
 
-def run_segments(contours: Contours, of_zeros: bool, shortest: int, pause: int, most: int, step: float) -> Float32s:
+def run_segments(
+    contours: Contours, out: Float32s, of_zeros: bool, shortest: int, pause: int, most: int, step: float
+) -> None:
     """Runs of non-zero frames, or of zero frames.
 
     Fewer than `pause` frames of the other kind do not end a run. Its length is the number of frames **minus one**.
@@ -54,6 +51,8 @@ def run_segments(contours: Contours, of_zeros: bool, shortest: int, pause: int, 
     Parameters
     ----------
     contours : Contours
+    out : float32 array of zeros, shape (contours, 5)
+        As for `level_segments`.
     of_zeros : bool
         Take runs of zero frames instead.
     shortest : int
@@ -62,15 +61,8 @@ def run_segments(contours: Contours, of_zeros: bool, shortest: int, pause: int, 
         Frames of the other kind that end it.
     most, step
         As for `level_segments`.
-
-    Returns
-    -------
-    float32 array, shape (contours, 5)
-        As for `level_segments`.
     """
-    out = np.zeros((contours.count, len(NAMES)), np.float32)
     _runs(contours.rows, contours.n, of_zeros, shortest, pause, most, np.float32(step), out)
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -1,9 +1,11 @@
 """A list of functionals, ready to be computed over a group of contours."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..catalogue import functional
 from ..errors import ConfigError
@@ -17,8 +19,8 @@ from .times import times
 __all__ = ["Summary"]
 
 Parameters = Mapping[str, Mapping[str, Any]]
-Part = tuple[Callable[[Contours], Float32s], Sequence[str]]
-"""What computes a family, and the names of its columns."""
+Part = tuple[Callable[[Contours, Float32s], None], Sequence[str]]
+"""What computes a family, and the names of its columns ("" for one that is not a functional)."""
 
 
 class Summary:
@@ -50,25 +52,45 @@ class Summary:
             if missing:
                 raise ConfigError(f"functional {name!r} needs parameters {missing[0]!r}")
             families.setdefault(known.family, []).append(name)
-        self._parts = []
+        self._parts: list[tuple[Callable[[Contours, Float32s], None], int]] = []
         found: list[str] = []
         for family, members in families.items():
             compute, columns = _PARTS[family](members, parameters, step)
-            self._parts.append(compute)
+            self._parts.append((compute, len(columns)))
             found += columns
-        self._order = None if tuple(found) == self.names else np.array([found.index(name) for name in names])
+        self._columns = np.array([found.index(name) for name in names])
+        self._orders: dict[int, NDArray[np.int64]] = {}
 
     def __call__(self, contours: Contours) -> Float32s:
         """Values, shape (contours, functionals)."""
-        parts = [compute(contours) for compute in self._parts]
-        values = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
-        return values if self._order is None else values[:, self._order]
+        # The families fill blocks of one array, one after the other: an array for each takes longer than many of them.
+        count = contours.count
+        blocks = np.zeros(count * sum(width for _, width in self._parts), np.float32)
+        at = 0
+        for compute, width in self._parts:
+            compute(contours, blocks[at : at + count * width].reshape(count, width))
+            at += count * width
+        if count not in self._orders:
+            self._orders[count] = self._order(count)
+        return blocks[self._orders[count]]
+
+    def _order(self, count: int) -> NDArray[np.int64]:
+        """Where the values of `count` contours stand in the blocks, shape (contours, functionals)."""
+        widths = np.array([width for _, width in self._parts])
+        ends = np.cumsum(widths)
+        part = np.searchsorted(ends, self._columns, side="right")
+        first = ends[part] - widths[part]
+        return count * first + self._columns - first + widths[part] * np.arange(count)[:, None]
 
 
 def _means(members: Sequence[str], parameters: Parameters, step: float) -> Part:
     if members == ["amean"]:
-        return lambda contours: contours.mean[:, None], members
+        return _mean_alone, members
     return means.means, means.NAMES
+
+
+def _mean_alone(contours: Contours, out: Float32s) -> None:
+    out[:, 0] = contours.mean
 
 
 def _extremes(members: Sequence[str], parameters: Parameters, step: float) -> Part:
@@ -81,61 +103,52 @@ def _moments(members: Sequence[str], parameters: Parameters, step: float) -> Par
 
 def _percentiles(members: Sequence[str], parameters: Parameters, step: float) -> Part:
     numbered = [_value(name) for name in members if name.startswith("percentile")]
-    quartiles = [_value(name) for name in members if name.startswith("quartile")]
-    ranges = []
-    for name in members:
-        if name.startswith(("iqr", "pctlrange")):
-            a, b = _pair(name)
-            ranges.append((a / 4, b / 4) if name.startswith("iqr") else (numbered[a], numbered[b]))
-    shares = list(dict.fromkeys([*numbered, *quartiles, *(share for pair in ranges for share in pair)]))
     singles = [name for name in members if not name.startswith(("iqr", "pctlrange"))]
-    pick = [shares.index(_value(name)) for name in singles]
-    lower = [shares.index(a) for a, _ in ranges]
-    upper = [shares.index(b) for _, b in ranges]
-
-    def compute(contours: Contours) -> Float32s:
-        found = percentiles(contours, shares)
-        return np.concatenate([found[:, pick], np.abs(found[:, upper] - found[:, lower])], axis=1)
-
-    return compute, [*singles, *(name for name in members if name not in singles)]
+    distances = [name for name in members if name not in singles]
+    ends = []
+    for name in distances:
+        a, b = _pair(name)
+        ends += [a / 4, b / 4] if name.startswith("iqr") else [numbered[a], numbered[b]]
+    shares = [_value(name) for name in singles]
+    more = [share for share in dict.fromkeys(ends) if share not in shares]
+    shares += more
+    ranges = np.array([shares.index(share) for share in ends], np.int64).reshape(-1, 2)
+    compute = partial(percentiles, shares=np.array(shares, np.float64), ranges=ranges)
+    return compute, [*singles, *("" for _ in more), *distances]
 
 
 def _regression(members: Sequence[str], parameters: Parameters, step: float) -> Part:
     # The nominal frames of a second, 100 for a step of 0.01, and not a neighbour of it.
     per_unit = 1.0 if parameters["regression"]["slope_per"] == "frame" else round(1 / step, 9)
-    return lambda contours: regression.regression(contours, per_unit), regression.NAMES
+    return partial(regression.regression, frames_per_unit=per_unit), regression.NAMES
 
 
 def _times(members: Sequence[str], parameters: Parameters, step: float) -> Part:
     levels = [name for name in members if name.startswith("upleveltime")]
-    shares = [_value(name) for name in levels]
-    return lambda contours: times(contours, shares), [*levels, "risetime", "leftctime"]
+    shares = np.array([_value(name) for name in levels], np.float32)
+    return partial(times, levels=shares), [*levels, "risetime", "leftctime"]
 
 
 def _lp(members: Sequence[str], parameters: Parameters, step: float) -> Part:
     order = parameters["lp"]["order"]
-    return lambda contours: linear_prediction(contours, order), ["lpgain", *(f"lpc{i}" for i in range(order))]
+    return linear_prediction, ["lpgain", *(f"lpc{i}" for i in range(order))]
 
 
 def _segments(members: Sequence[str], parameters: Parameters, step: float) -> Part:
     given = parameters["segments"]
+    most = given["most"]
     if given["by"] == "levels":
-        return (
-            lambda contours: segments.level_segments(contours, given["levels"], given["most"], step),
-            segments.NAMES,
-        )
-    zeros = given["by"] == "zero runs"
+        return partial(segments.level_segments, levels=given["levels"], most=most, step=step), segments.NAMES
+    zeros, shortest, pause = given["by"] == "zero runs", given["shortest"], given["pause"]
     return (
-        lambda contours: segments.run_segments(
-            contours, zeros, given["shortest"], given["pause"], given["most"], step
-        ),
+        partial(segments.run_segments, of_zeros=zeros, shortest=shortest, pause=pause, most=most, step=step),
         segments.NAMES,
-    )  # fmt: skip
+    )
 
 
 def _peaks(members: Sequence[str], parameters: Parameters, step: float) -> Part:
     threshold = parameters["peaks"]["threshold"]
-    return lambda contours: peaks.peaks(contours, threshold, step), peaks.NAMES
+    return partial(peaks.peaks, threshold=threshold, step=step), peaks.NAMES
 
 
 def _level(members: Sequence[str], parameters: Parameters, step: float) -> Part:

@@ -1,7 +1,5 @@
 """Shares of time: above a level, rising, with left curvature."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -11,27 +9,21 @@ from .contours import Contours, Float32s
 __all__ = ["times"]
 
 
-def times(contours: Contours, levels: Sequence[float]) -> Float32s:
+def times(contours: Contours, out: Float32s, levels: Float32s) -> None:
     """Shares of the frames in which something holds.
 
     Parameters
     ----------
     contours : Contours
-    levels : sequence of float
-        Fractions of the range above the minimum.
-
-    Returns
-    -------
-    float32 array, shape (contours, len(levels) + 2)
+    out : float32 array of zeros, shape (contours, len(levels) + 2)
         Per level the share of frames above it; `risetime`, the share of steps that rise; `leftctime`, the share of
         inner frames where the slope grows. Strict comparisons: a plateau counts for neither.
+    levels : float32 array, shape (levels,)
+        Fractions of the range above the minimum.
     """
-    fractions = np.asarray(levels, np.float32)[:, None]
-    thresholds = fractions * contours.range + contours.minimum
+    thresholds = levels[:, None] * contours.range + contours.minimum
     counts = np.zeros((len(levels) + 2, contours.count), np.int32)
-    out = np.empty((contours.count, len(counts)), np.float32)
     _times(contours.x, contours.n, contours.n.astype(np.int32), thresholds, counts, out)
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import AudioError, ConfigError
+from .elementary import exp2, log2
 from .fft import LANES
 from .framing import Framing, round_half_away
 
@@ -113,23 +114,28 @@ def mel_bank(framing: Framing, *, bands: int = 26, low: float = 20.0, high: floa
     return MelBank(first, upper.astype(np.int64), weight, centres, loudness)
 
 
-def mel_bands(power: F32, *, bank: MelBank) -> F32:
-    """Band powers of a block, shape (bands, 64), from its power spectrum, shape (bins, 64)."""
-    bands = np.empty((bank.bands + 2, LANES), np.float32)
+def mel_bands(power: F32, *, bank: MelBank, out: F32 | None = None) -> F32:
+    """Band powers of a block, shape (bands, 64), from its power spectrum, shape (bins, 64).
+
+    `out`, of shape (bands + 2, 64), also receives what falls into the outer halves of the first and the last band.
+    """
+    bands = np.empty((bank.bands + 2, LANES), np.float32) if out is None else out
     _mel_bands(power[bank.first : bank.first + len(bank.upper)], bank.upper, bank.weight, bands)
     return bands[1:-1]
 
 
-def auditory_spectrum(mel: F32, *, bank: MelBank, floor: float = FLOOR, compression: float = COMPRESSION) -> F32:
+def auditory_spectrum(
+    mel: F32, *, bank: MelBank, floor: float = FLOOR, compression: float = COMPRESSION, out: F32 | None = None
+) -> F32:
     """Loudness of each band, shape (bands, 64): equal-loudness weighting and compression by a power law."""
-    spectrum = np.empty_like(mel)
+    spectrum = np.empty_like(mel) if out is None else out
     _compress(mel, bank.equal_loudness, np.float32(floor), float(np.float32(compression)), spectrum)
     return spectrum
 
 
-def band_mean(bands: F32) -> F32:
+def band_mean(bands: F32, *, out: F32 | None = None) -> F32:
     """Mean over the bands, shape (64,)."""
-    mean = np.empty(LANES, np.float32)
+    mean = np.empty(LANES, np.float32) if out is None else out
     _band_mean(bands, mean)
     return mean
 
@@ -174,9 +180,15 @@ class Rasta:
         self._output = np.zeros(bank.bands, np.float32)
         self._frame = 0
 
-    def __call__(self, mel: F32, count: int) -> F32:
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self._memory[:] = 0
+        self._output[:] = 0
+        self._frame = 0
+
+    def __call__(self, mel: F32, count: int, *, out: F32 | None = None) -> F32:
         """Filter the next `count` frames of band powers, shape (bands, 64); returns the same shape."""
-        spectrum = np.empty_like(mel)
+        spectrum = np.empty_like(mel) if out is None else out
         _rasta(
             mel,
             count,
@@ -194,7 +206,9 @@ class Rasta:
         return spectrum
 
 
-def mfcc(mel: F32, *, first: int = 1, last: int = 14, lifter: float = 22.0, floor: float = 1.0) -> F32:
+def mfcc(
+    mel: F32, *, first: int = 1, last: int = 14, lifter: float = 22.0, floor: float = 1.0, out: F32 | None = None
+) -> F32:
     """Mel-frequency cepstral coefficients `first` to `last`, shape (last - first + 1, 64).
 
     Parameters
@@ -212,7 +226,7 @@ def mfcc(mel: F32, *, first: int = 1, last: int = 14, lifter: float = 22.0, floo
     """
     cosines, scale = cepstrum_tables(len(mel), first, last, lifter)
     logs = np.empty_like(mel)
-    coefficients = np.empty((last - first + 1, LANES), np.float32)
+    coefficients = np.empty((last - first + 1, LANES), np.float32) if out is None else out
     _mfcc(mel, np.float32(floor), cosines, scale, logs, coefficients)
     return coefficients
 
@@ -244,10 +258,23 @@ def _mel_bands(power: F32, upper: I64, weight: F32, bands: F32) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _compress(mel: F32, equal_loudness: F32, floor: np.float32, compression: float, spectrum: F32) -> None:
+    # The C library's power function cannot be vectorised. This one is good to 1e-14, which is enough unless single
+    # precision rounds what lies within that differently: one value in a million, computed again.
+    unsure = np.empty(LANES, np.bool_)
     for b in range(len(mel)):
         e = equal_loudness[b]
+        count = 0
         for i in range(LANES):
-            spectrum[b, i] = np.float64(max(mel[b, i], floor) * e) ** compression
+            power = compression * log2(np.float64(max(mel[b, i], floor) * e))
+            y = exp2(min(max(power, -1000.0), 1000.0))
+            low, high = np.float32(y * (1 - 2e-14)), np.float32(y * (1 + 2e-14))
+            spectrum[b, i] = low
+            unsure[i] = low != high
+            count += low != high
+        if count > 0 or not (floor * e > 0 and abs(compression) < 1):
+            for i in range(LANES):
+                if unsure[i] or not floor * e > 0 or not abs(compression) < 1:
+                    spectrum[b, i] = np.float64(max(mel[b, i], floor) * e) ** compression
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -12,17 +12,17 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
 
-def mean_square_energy(energy: F64, *, length: int) -> F32:
+def mean_square_energy(energy: F64, *, length: int, out: F32 | None = None) -> F32:
     """Mean square of frames of `length` samples from their sums of squares, shape (frames,)."""
-    return (energy / length).astype(np.float32)
+    return np.divide(energy, length, out=np.empty(len(energy), np.float32) if out is None else out, casting="same_kind")
 
 
-def rms_energy(energy: F64, *, length: int) -> F32:
+def rms_energy(energy: F64, *, length: int, out: F32 | None = None) -> F32:
     """Root mean square of frames of `length` samples from their sums of squares, shape (frames,).
 
     With the sums taken after the window (`FrameSpectra(windowed_energy=True)`) this is the energy that gates F0.
     """
-    return np.sqrt(energy / length).astype(np.float32)
+    return np.sqrt(energy / length, out=np.empty(len(energy), np.float32) if out is None else out, casting="same_kind")
 
 
 def zero_crossing_rate(samples: F32, *, framing: Framing) -> F32:
@@ -51,6 +51,10 @@ class ZeroCrossings:
 
     def __init__(self, framing: Framing) -> None:
         self._buffer = FrameBuffer(framing)
+
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self._buffer.reset()
 
     def push(self, samples: F32) -> F32:
         """Rates of the frames completed by these samples, shape (new frames,)."""

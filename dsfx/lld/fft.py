@@ -33,6 +33,8 @@ ETA = np.float32(math.cos(QUARTER))
 
 T1, T2, T1_LEAF, T2_LEAF = range(4)
 
+_kernel = njit(cache=True, nogil=True, error_model="numpy")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -233,7 +235,7 @@ def real_magnitude(re: F32, im: F32, tables: Plan, magnitude: F32) -> None:
     _to_magnitude(re, im, tables.order, tables.real_wr, tables.real_wi, magnitude)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_kernel
 def _complex(re: F32, im: F32, nodes: I64, twiddles: F32) -> None:
     for node in range(len(nodes)):
         kind, start, length, row = nodes[node]
@@ -257,7 +259,7 @@ def _complex(re: F32, im: F32, nodes: I64, twiddles: F32) -> None:
 # In the two nodes below rows 0, q, 2q, 3q are z_j, z_{j+q}, z_{j+2q}, z_{j+3q}; blocks 0 to 3 take their places.
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_kernel
 def _t1_node(re: F32, im: F32, twiddles: F32) -> None:
     q = np.uint64(len(twiddles))
     h = np.uint64(len(twiddles) // 2)
@@ -301,7 +303,7 @@ def _t1_node(re: F32, im: F32, twiddles: F32) -> None:
                 re[j3, i], im[j3, i] = c3 * x - s3 * y, c3 * y + s3 * x
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_kernel
 def _t2_node(re: F32, im: F32, twiddles: F32) -> None:
     q = np.uint64(len(twiddles))
     eta = ETA
@@ -337,51 +339,53 @@ def _t2_node(re: F32, im: F32, twiddles: F32) -> None:
                 re[j3, i], im[j3, i] = yr - fr, yi - fi
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+# Below, the arithmetic on rows is in functions of their own that get the rows as arrays: where these are few the
+# compiler can check beforehand that they do not overlap, and the loops are several times faster than with indices of
+# two dimensions. The nodes above have too many rows for that.
+
+
+@_kernel
 def _to_real(re: F32, im: F32, order: I64, real_wr: F32, real_wi: F32, out_re: F32, out_im: F32) -> None:
-    m = np.uint64(len(order))
-    zero = np.uint64(order[0])
-    middle = np.uint64(order[m // np.uint64(2)])
-    for i in range(LANES):
-        out_re[0, i] = re[zero, i] + im[zero, i]
-        out_im[0, i] = np.float32(0)
-    for i in range(LANES):
-        out_re[m, i] = re[zero, i] - im[zero, i]
-        out_im[m, i] = np.float32(0)
-    for i in range(LANES):
-        out_re[m // np.uint64(2), i] = re[middle, i]
-        out_im[m // np.uint64(2), i] = im[middle, i]
-    for j in range(np.uint64(1), m // np.uint64(2)):
-        k = m - j
-        at_j, at_k = np.uint64(order[j]), np.uint64(order[k])
+    m = len(order)
+    first, middle = order[0], order[m // 2]
+    for i in range(re.shape[1]):
+        out_re[0, i], out_im[0, i] = re[first, i] + im[first, i], np.float32(0)
+        out_re[m, i], out_im[m, i] = re[first, i] - im[first, i], np.float32(0)
+        out_re[m // 2, i], out_im[m // 2, i] = re[middle, i], im[middle, i]
+    for j in range(1, m // 2):
+        k, p, q = m - j, order[j], order[m - j]
         wr, wi = real_wr[j], real_wi[j]
-        for i in range(LANES):
-            zjr, zji, zkr, zki = re[at_j, i], im[at_j, i], re[at_k, i], im[at_k, i]
-            xr, xi = zjr - zkr, zji + zki
-            yr, yi = wr * xr - wi * xi, wr * xi + wi * xr
-            out_re[j, i], out_im[j, i] = zjr - yr, zji - yi
-            out_re[k, i], out_im[k, i] = zkr + yr, zki - yi
+        _real_pair(re[p], im[p], re[q], im[q], wr, wi, out_re[j], out_im[j], out_re[k], out_im[k])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_kernel
+def _real_pair(
+    pr: F32, pi: F32, qr: F32, qi: F32, wr: np.float32, wi: np.float32, jr: F32, ji: F32, kr: F32, ki: F32
+) -> None:
+    for i in range(np.uint64(len(pr))):
+        xr, xi = pr[i] - qr[i], pi[i] + qi[i]
+        yr, yi = wr * xr - wi * xi, wr * xi + wi * xr
+        jr[i], ji[i] = pr[i] - yr, pi[i] - yi
+        kr[i], ki[i] = qr[i] + yr, qi[i] - yi
+
+
+@_kernel
 def _to_magnitude(re: F32, im: F32, order: I64, real_wr: F32, real_wi: F32, magnitude: F32) -> None:
-    m = np.uint64(len(order))
-    zero = np.uint64(order[0])
-    middle = np.uint64(order[m // np.uint64(2)])
-    for i in range(LANES):
-        magnitude[0, i] = abs(re[zero, i] + im[zero, i])
-    for i in range(LANES):
-        magnitude[m, i] = abs(re[zero, i] - im[zero, i])
-    for i in range(LANES):
-        magnitude[m // np.uint64(2), i] = np.sqrt(re[middle, i] * re[middle, i] + im[middle, i] * im[middle, i])
-    for j in range(np.uint64(1), m // np.uint64(2)):
-        k = m - j
-        at_j, at_k = np.uint64(order[j]), np.uint64(order[k])
-        wr, wi = real_wr[j], real_wi[j]
-        for i in range(LANES):
-            zjr, zji, zkr, zki = re[at_j, i], im[at_j, i], re[at_k, i], im[at_k, i]
-            xr, xi = zjr - zkr, zji + zki
-            yr, yi = wr * xr - wi * xi, wr * xi + wi * xr
-            ar, ai, br, bi = zjr - yr, zji - yi, zkr + yr, zki - yi
-            magnitude[j, i] = np.sqrt(ar * ar + ai * ai)
-            magnitude[k, i] = np.sqrt(br * br + bi * bi)
+    m = len(order)
+    first, middle = order[0], order[m // 2]
+    for i in range(re.shape[1]):
+        magnitude[0, i] = abs(re[first, i] + im[first, i])
+        magnitude[m, i] = abs(re[first, i] - im[first, i])
+        magnitude[m // 2, i] = np.sqrt(re[middle, i] * re[middle, i] + im[middle, i] * im[middle, i])
+    for j in range(1, m // 2):
+        p, q = order[j], order[m - j]
+        _magnitude_pair(re[p], im[p], re[q], im[q], real_wr[j], real_wi[j], magnitude[j], magnitude[m - j])
+
+
+@_kernel
+def _magnitude_pair(pr: F32, pi: F32, qr: F32, qi: F32, wr: np.float32, wi: np.float32, low: F32, high: F32) -> None:
+    for i in range(np.uint64(len(pr))):
+        xr, xi = pr[i] - qr[i], pi[i] + qi[i]
+        yr, yi = wr * xr - wi * xi, wr * xi + wi * xr
+        ar, ai, br, bi = pr[i] - yr, pi[i] - yi, qr[i] + yr, qi[i] - yi
+        low[i], high[i] = np.sqrt(ar * ar + ai * ai), np.sqrt(br * br + bi * bi)

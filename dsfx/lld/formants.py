@@ -101,7 +101,7 @@ def formant_model(
     return FormantModel(rate, order, limits, length, np.float32(framing.nfft // 2), cosine, sine, nyquist)
 
 
-def formants(re: F32, im: F32, model: FormantModel, *, frames: int, count: int) -> tuple[F32, F32]:
+def formants(re: F32, im: F32, model: FormantModel, *, frames: int, count: int) -> F32:
     """Formant frequencies and bandwidths of a block of frames.
 
     Parameters
@@ -116,8 +116,8 @@ def formants(re: F32, im: F32, model: FormantModel, *, frames: int, count: int) 
 
     Returns
     -------
-    frequency, bandwidth : ndarrays of float32, shape (count, frames)
-        In Hz, ascending; 0 where there is none.
+    ndarray of float32, shape (2, count, frames)
+        Frequencies and bandwidths in Hz, ascending; 0 where there is none.
 
     References
     ----------
@@ -128,10 +128,9 @@ def formants(re: F32, im: F32, model: FormantModel, *, frames: int, count: int) 
     coefficients = np.zeros((model.order, LANES))
     _predict(resampled[: model.length], frames, vectors(frames), coefficients)
     roots_re, roots_im = polynomial_roots(coefficients, frames=frames)
-    frequency = np.zeros((count, frames), np.float32)
-    bandwidth = np.zeros((count, frames), np.float32)
-    _describe(roots_re, roots_im, model.rate, model.limits[0], model.limits[1], frequency, bandwidth)
-    return frequency, bandwidth
+    out = np.zeros((2, count, frames), np.float32)
+    _describe(roots_re, roots_im, model.rate, model.limits[0], model.limits[1], out[0], out[1])
+    return out
 
 
 @_kernel

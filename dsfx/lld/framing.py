@@ -18,6 +18,9 @@ __all__ = ["Compat", "FrameBuffer", "Framing", "gauss_window", "hamming_window",
 
 Compat = Literal["int16"] | None
 
+NONE: NDArray[np.float32] = np.zeros(0, np.float32)
+"""No samples."""
+
 SMALLEST_NFFT = 64
 """Smallest transform: below it a 20 ms frame has too few bins for a filter bank of 26 bands."""
 
@@ -68,14 +71,15 @@ def prepare_samples(signal: ArrayLike, *, compat: Compat = None) -> NDArray[np.f
         raise AudioError(
             f"signal has type {values.dtype}, expected floating point in [-1, 1): divide 16-bit integers by 32768"
         )
+    low, high = (values.min(), values.max()) if len(values) else (0, 0)  # NaN if there is one
+    if compat is None and not (np.isfinite(low) and np.isfinite(high)):
+        where = int(np.argmin(np.isfinite(values)))
+        raise AudioError(f"sample {where} is {values[where]}, expected finite values in [-1, 1)")
     with np.errstate(over="ignore"):  # a float64 beyond the single-precision range becomes inf: clipped, or 0
-        scaled = values.astype(np.float32) * np.float32(32768)
+        scaled = values.astype(np.float32, copy=False) * np.float32(32768)
     if compat is None:
-        finite = np.isfinite(values)
-        if not finite.all():
-            where = int(np.argmin(finite))
-            raise AudioError(f"sample {where} is {values[where]}, expected finite values in [-1, 1)")
-        np.clip(scaled, np.float32(-32768), np.float32(32767), out=scaled)
+        if low < -1 or high > 32767 / 32768:  # seldom, and it takes as long as the rest
+            np.clip(scaled, np.float32(-32768), np.float32(32767), out=scaled)
     else:
         # Beyond the 32-bit range the conversion gives -2**31, whose lower 16 bits are 0.
         inside = np.abs(scaled) < np.float32(2**31)
@@ -190,7 +194,11 @@ class FrameBuffer:
 
     def __init__(self, framing: Framing) -> None:
         self.framing = framing
-        self.samples: NDArray[np.float32] = np.zeros(0, np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self.samples = NONE
         self._skip = 0
 
     def push(self, samples: NDArray[np.float32]) -> int:
@@ -203,14 +211,16 @@ class FrameBuffer:
         if self._skip:  # the hop is longer than the frame: samples between frames are not kept
             skipped = min(self._skip, len(samples))
             samples, self._skip = samples[skipped:], self._skip - skipped
-        self.samples = np.concatenate([self.samples, samples])
+        self.samples = np.concatenate([self.samples, samples]) if len(self.samples) else np.ascontiguousarray(samples)
         return self.framing.count(len(self.samples))
 
     def drop(self, frames: int) -> None:
         """Forget the first `frames` frames."""
         used = frames * self.framing.step
         self._skip += max(used - len(self.samples), 0)
-        self.samples = self.samples[used:].copy()
+        self.samples = self.samples[
+            used:
+        ].copy()  # so that a piece of the caller's signal does not keep all of it alive
 
 
 @lru_cache(maxsize=32)

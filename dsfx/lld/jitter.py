@@ -32,6 +32,9 @@ _FLOOR = np.float32(-100)
 TIE = 1e-10
 """Correlations closer than this are compared by their exactly defined values."""
 
+FLAT = 1e-9
+"""Share of the power below which what varies may be rounding errors only."""
+
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 
@@ -80,11 +83,16 @@ class Cycles:
         # Not the hop in samples: the quotient of two rounded numbers may land just above an integer.
         self.advance = math.ceil(framing.hop / self.period)
         lags = math.ceil(longest / self.period) + 2
-        self.work = np.zeros((3, 2 * lags + 2))
+        self.work = np.zeros((5, 2 * lags + 2))
         self.average = np.zeros(lags, np.float32)
         self.starts = np.zeros(4 * framing.length + 16, np.int64)
         self.position = np.zeros(3, np.int64)
         self.held = np.zeros(5, np.float32)
+
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self.position[:] = 0
+        self.held[:] = 0
 
     @property
     def needs(self) -> int:
@@ -129,80 +137,87 @@ class Cycles:
 
 
 @_kernel
-def _correlate(segment, shifted, squares, shortest, longest, out):  # type: ignore[no-untyped-def]
-    """Correlation of each period with the next, for all period lengths; NaN where one of the two is constant.
+def _add_products(x, y, sums):  # type: ignore[no-untyped-def]
+    """Add the correlation of eight samples with what follows; `y` is 7 samples longer than `sums`."""
+    a, b, c, d, e, f, g, h = x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    for k in range(np.uint64(len(sums))):
+        former = (a * y[k] + b * y[k + one]) + (c * y[k + two] + d * y[k + three])
+        k4 = k + four
+        latter = (e * y[k4] + f * y[k4 + one]) + (g * y[k4 + two] + h * y[k4 + three])
+        sums[k] += former + latter
 
-    `segment` holds 2 `longest` samples. Samples are taken relative to the first: that changes nothing and keeps the
-    running sums accurate where a small signal sits on a large offset.
+
+@_kernel
+def _correlate(segment, shortest, longest, work):  # type: ignore[no-untyped-def]
+    """Correlation of each period with the next, for all period lengths, and bounds of their errors.
+
+    NaN where one of the two is constant. `segment` holds 2 `longest` samples. Samples are taken relative to the first:
+    that changes nothing and keeps the running sums accurate where a small signal sits on a large offset.
     """
+    shifted, squares, sums, correlation, doubt = work[0], work[1], work[2], work[3], work[4]
     base = np.float64(segment[0])
     count = longest - shortest + 1
     for n in range(2 * longest):
         shifted[n] = np.float64(segment[n]) - base
-    sums = out[:count]
     for k in range(count):
         sums[k] = 0.0
-    # Eight samples of the former period at a time; a lag of n or less does not reach sample n.
-    for n in range(0, longest, 8):
-        behind = max(n + 8 - shortest, 0)
-        if n + 8 <= longest:
-            _add_products(shifted, n, n + shortest + behind, sums[behind:])
-        for k in range(max(n + 1 - shortest, 0), min(behind, count)):
-            for m in range(n, min(n + 8, shortest + k)):
-                sums[k] += shifted[m] * shifted[m + shortest + k]
-    # squares[n]: sum of squares, shifted[n]: sum, both of the samples before n.
+    # Eight samples at a time for all lags that reach beyond them; then the rest of each lag.
+    for n in range(0, longest - 7, 8):
+        k = max(n + 8 - shortest, 0)
+        _add_products(shifted[n : n + 8], shifted[n + shortest + k : n + longest + 8], sums[k:count])
+    for k in range(count):
+        lag = shortest + k
+        for n in range(lag & -8, lag):
+            sums[k] += shifted[n] * shifted[n + lag]
+    # squares[n]: sum of squares, shifted[n]: sum, both of the samples before n; in pairs, for short chains of sums.
     total, power = 0.0, 0.0
-    for n in range(2 * longest):
-        x = shifted[n]
+    for n in range(0, 2 * longest, 2):
+        x, y = shifted[n], shifted[n + 1]
         shifted[n], squares[n] = total, power
-        total += x
-        power += x * x
+        shifted[n + 1], squares[n + 1] = total + x, power + x * x
+        total += x + y
+        power += x * x + y * y
     shifted[2 * longest], squares[2 * longest] = total, power
-    # A small spread may be no spread at all, or be lost in rounding: those are looked at again.
-    doubtful = False
-    ends, middles = shifted[2 * shortest : 2 * longest + 1], shifted[shortest : longest + 1]
-    ends2, middles2 = squares[2 * shortest : 2 * longest + 1], squares[shortest : longest + 1]
+    # No branch for what is rare, so that all lags are normalised by vector instructions. A running sum is off by at
+    # most 2^-53 times its length relative to the sum of magnitudes, and all these are bounded by the power.
+    error = 2e-15 * longest * power
+    u, uu = shifted[shortest : longest + 1], squares[shortest : longest + 1]
+    v, vv = shifted[2 * shortest : 2 * longest + 1], squares[2 * shortest : 2 * longest + 1]
+    flat = 0
     for k in range(count):
         share = 1 / np.float64(shortest + k)
-        u, uu = middles[k], middles2[k]
-        v, vv = ends[2 * k] - u, ends2[2 * k] - uu
-        spread_u, spread_v = uu - u * u * share, vv - v * v * share
-        doubtful |= (spread_u <= 1e-9 * uu) | (spread_v <= 1e-9 * vv)
-        sums[k] = (sums[k] - u * v * share) / math.sqrt(abs(spread_u * spread_v))
-    if doubtful:
+        first, second = u[k], v[2 * k] - u[k]
+        power_u, power_v = uu[k], vv[2 * k] - uu[k]
+        spread_u, spread_v = power_u - first * first * share, power_v - second * second * share
+        flat += (spread_u <= FLAT * power_u) | (spread_v <= FLAT * power_v)
+        correlation[k] = (sums[k] - first * second * share) / math.sqrt(spread_u * spread_v)
+        doubt[k] = error / min(spread_u, spread_v)
+    # A small spread may be no spread at all, or be lost in rounding: those are looked at again.
+    if flat > 0:
         for k in range(count):
             lag = shortest + k
-            flat = _constant(segment[:lag]) or _constant(segment[lag : 2 * lag])
-            sums[k] = np.nan if flat else _exact_correlation(segment, shifted, lag)
+            share = 1 / np.float64(lag)
+            first, second = u[k], v[2 * k] - u[k]
+            power_u, power_v = uu[k], vv[2 * k] - uu[k]
+            spread_u, spread_v = power_u - first * first * share, power_v - second * second * share
+            if spread_u <= FLAT * power_u or spread_v <= FLAT * power_v:
+                constant = _constant(segment[:lag]) or _constant(segment[lag : 2 * lag])
+                correlation[k] = np.nan if constant else _exact_correlation(segment, lag)
+                doubt[k] = 0.0
 
 
 @_kernel
-def _add_products(values, at, other, sums):  # type: ignore[no-untyped-def]
-    """Add the products of eight values from `at` on with the eight from ``other + k`` on to sum k."""
-    one = np.uint64(1)
-    n = np.uint64(at)
-    a, b, c, d = values[n], values[n + one], values[n + np.uint64(2)], values[n + np.uint64(3)]
-    n += np.uint64(4)
-    e, f, g, h = values[n], values[n + one], values[n + np.uint64(2)], values[n + np.uint64(3)]
-    first = np.uint64(other)
-    for k in range(np.uint64(len(sums))):
-        p = first + k
-        q = p + np.uint64(4)
-        low = (a * values[p] + b * values[p + one]) + (c * values[p + np.uint64(2)] + d * values[p + np.uint64(3)])
-        high = (e * values[q] + f * values[q + one]) + (g * values[q + np.uint64(2)] + h * values[q + np.uint64(3)])
-        sums[k] += low + high
-
-
-@_kernel
-def _exact_correlation(segment, sums, lag):  # type: ignore[no-untyped-def]
-    """Correlation of the first `lag` samples with the next, in the order that defines its last bits.
-
-    `sums[n]` is the sum of n samples, each less the first. It is exact for samples on the 16-bit grid, so the means are
-    the same in whatever order they are summed.
-    """
+def _exact_correlation(segment, lag):  # type: ignore[no-untyped-def]
+    """Correlation of the first `lag` samples with the next, in the order that defines its last bits."""
     base = np.float64(segment[0])
-    mean_u = (sums[lag] + lag * base) / lag
-    mean_v = ((sums[2 * lag] - sums[lag]) + lag * base) / lag
+    sum_u, total = 0.0, 0.0
+    for n in range(2 * lag):
+        if n == lag:
+            sum_u = total
+        total += np.float64(segment[n]) - base
+    mean_u = (sum_u + lag * base) / lag
+    mean_v = ((total - sum_u) + lag * base) / lag
     former, latter = segment[:lag], segment[lag : 2 * lag]
     uv, uu, vv = 0.0, 0.0, 0.0
     for n in range(lag):
@@ -214,27 +229,65 @@ def _exact_correlation(segment, sums, lag):  # type: ignore[no-untyped-def]
 
 
 @_kernel
-def _best_lag(segment, sums, shortest, correlation):  # type: ignore[no-untyped-def]
-    """Index of the highest local maximum, 0 if there is none. Its correlation and its neighbours' become exact."""
+def _best_lag(segment, shortest, correlation, doubt):  # type: ignore[no-untyped-def]
+    """Index of the highest local maximum, 0 if there is none. What decides is compared by its exact value."""
     count = len(correlation)
+    ties = 0
     for i in range(1, count):
-        if abs(correlation[i] - correlation[i - 1]) < TIE:
-            correlation[i - 1] = _exact_correlation(segment, sums, shortest + i - 1)
-            correlation[i] = _exact_correlation(segment, sums, shortest + i)
+        ties += abs(correlation[i] - correlation[i - 1]) < max(TIE, doubt[i] + doubt[i - 1])
+    if ties > 0:
+        for i in range(1, count):
+            if abs(correlation[i] - correlation[i - 1]) < max(TIE, doubt[i] + doubt[i - 1]):
+                correlation[i - 1] = _exact_correlation(segment, shortest + i - 1)
+                correlation[i] = _exact_correlation(segment, shortest + i)
     peak = 0
     # The last interior index is not looked at.
     for i in range(1, count - 2):
         c = correlation[i]
         if correlation[i - 1] < c and c > correlation[i + 1]:
-            if peak > 0 and abs(c - correlation[peak]) < TIE:
-                correlation[i] = c = _exact_correlation(segment, sums, shortest + i)
-                correlation[peak] = _exact_correlation(segment, sums, shortest + peak)
+            if peak > 0 and abs(c - correlation[peak]) < max(TIE, doubt[i] + doubt[peak]):
+                correlation[i] = c = _exact_correlation(segment, shortest + i)
+                correlation[peak] = _exact_correlation(segment, shortest + peak)
             if peak == 0 or c > correlation[peak]:
                 peak = i
-    if peak > 0:
-        for i in range(peak - 1, peak + 2):
-            correlation[i] = _exact_correlation(segment, sums, shortest + i)
     return peak
+
+
+@_kernel
+def _vertex(correlation, peak):  # type: ignore[no-untyped-def]
+    # Around the shortest lag as zero: the parabola's rounding depends on where zero is.
+    return parabola(
+        np.float64(peak - 1),
+        correlation[peak - 1],
+        np.float64(peak),
+        correlation[peak],
+        np.float64(peak + 1),
+        correlation[peak + 1],
+    )
+
+
+@_kernel
+def _refine(segment, shortest, peak, period, correlation, doubt):  # type: ignore[no-untyped-def]
+    """Period in seconds by the parabola through exactly defined correlations, and whether its height is above 1/2.
+
+    Exact correlations take as long as all the others. They are not needed as a rule: where neither the period, rounded
+    to single precision, nor the comparison can come out differently within the bounds of the errors. To those of the
+    correlations the rounding errors of the parabola's own terms are added, at most 10 times 2^-53 of the square (place)
+    or the cube (height) of the largest abscissa.
+    """
+    place, height = _vertex(correlation, peak)
+    curvature = 2 * correlation[peak] - correlation[peak - 1] - correlation[peak + 1]
+    error = max(doubt[peak - 1], doubt[peak], doubt[peak + 1])
+    furthest = np.float64(peak + 1)
+    slack = (3 * error + 2e-14 * furthest * furthest) / curvature
+    least = np.float32(abs(shortest + place - slack) * period)
+    most = np.float32(abs(shortest + place + slack) * period)
+    clear = abs(height - 0.5) > 4 * error + 2e-14 * furthest * furthest * furthest
+    if not (clear and least == most and curvature > 4 * error):
+        for i in range(peak - 1, peak + 2):
+            correlation[i] = _exact_correlation(segment, shortest + i)
+        place, height = _vertex(correlation, peak)
+    return np.float32(abs(shortest + place) * period), height > 0.5
 
 
 @_kernel
@@ -259,7 +312,6 @@ def _extent(values):  # type: ignore[no-untyped-def]
 def _cycles(  # type: ignore[no-untyped-def]
     f0, samples, offset, length, step, advance, period, search, noise, position, held, work, average, starts, out
 ):
-    shifted, squares = work[0], work[1]
     begin, backlog, frame = position[0], position[1], position[2]
     last_period, last_change, jitter, jitter_ddp, shimmer = held[0], held[1], held[2], held[3], held[4]
     for k in range(len(f0)):
@@ -290,9 +342,9 @@ def _cycles(  # type: ignore[no-untyped-def]
         sum_period, sum_jitter, sum_ddp, sum_height, sum_change = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
         while at < size - 2 * longest - 1:
             here = segment[at : at + 2 * longest]
-            _correlate(here, shifted, squares, shortest, longest, work[2])
-            correlation = work[2, : longest - shortest + 1]
-            peak = _best_lag(here, shifted, shortest, correlation)
+            _correlate(here, shortest, longest, work)
+            correlation, doubt = work[3, : longest - shortest + 1], work[4, : longest - shortest + 1]
+            peak = _best_lag(here, shortest, correlation, doubt)
             if peak == 0:
                 latest = lag
                 at += lag
@@ -303,17 +355,8 @@ def _cycles(  # type: ignore[no-untyped-def]
                 range1 = _extent(segment[following + 1 : following + latest - 1])
                 starts[listed] = at
                 listed += 1
-                # Around the shortest lag as zero: the parabola's rounding depends on where zero is.
-                place, height = parabola(
-                    np.float64(peak - 1),
-                    correlation[peak - 1],
-                    np.float64(peak),
-                    correlation[peak],
-                    np.float64(peak + 1),
-                    correlation[peak + 1],
-                )
-                if height > 0.5:
-                    exact = np.float32(abs(shortest + place) * period)
+                exact, similar = _refine(here, shortest, peak, period, correlation, doubt)
+                if similar:
                     n_period += 1
                     sum_period += exact
                     if last_period > 0:

@@ -15,9 +15,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import AudioError, ConfigError
-from .fft import LANES, plan
+from .energy import rms_energy
+from .fft import LANES, lane_array, plan
 from .formants import formant_model, formants
-from .framing import Framing, gauss_window, hamming_window
+from .framing import NONE, Framing, gauss_window, hamming_window
 from .harmonics import HARMONIC_COLUMNS, harmonic_levels
 from .hnr import autocorrelation_hnr
 from .jitter import CYCLE_COLUMNS, Cycles
@@ -31,7 +32,7 @@ F32 = NDArray[np.float32]
 FORMANTS = 3
 """Formants described."""
 
-FORMANT_COLUMNS = tuple(f"F{j}{what}" for j in range(1, FORMANTS + 1) for what in ("frequency", "bandwidth"))
+FORMANT_COLUMNS = tuple(f"F{j}{what}" for what in ("frequency", "bandwidth") for j in range(1, FORMANTS + 1))
 
 VOICE_COLUMNS = (
     "F0semitoneFrom27.5Hz",
@@ -48,6 +49,18 @@ VOICE_COLUMNS = (
     *(f"F{j}{what}" for j in (1, 2, 3) for what in ("frequency", "bandwidth", "amplitudeLogRelF0")),
 )
 """Every descriptor of this pass, in the order of the columns of a tracker's rows."""
+
+TABLE = (
+    *("F0semitoneFrom27.5Hz", "F0final", "voicingFinalUnclipped", *CYCLE_COLUMNS, "shimmerLocaldB"),
+    *("HNRdBACF", *HARMONIC_COLUMNS, *FORMANT_COLUMNS),
+)
+"""Every descriptor in the order in which contours are kept: what is computed together stands together."""
+
+SEMITONES, F0, VOICING, CYCLES, SHIMMER = 0, 1, 2, slice(3, 7), 7
+"""Rows of what every decided frame has."""
+
+HNR, LEVELS, RESONANCES = 8, slice(9, 14), slice(14, 20)
+"""Rows of what is described in voiced frames, or comes from short frames."""
 
 SEMITONE_REFERENCE = 27.5
 
@@ -152,56 +165,57 @@ class FormantFeed:
         self.framing = framing
         self.gated = gated
         self.model = formant_model(framing)
-        self.frames = 0
         self.rows = framing.bins if len(self.model.nyquist) else len(self.model.cosine) + 1
-        self._blocks: dict[int, F32] = {}
+        # A ring of the latest blocks, one below the other: the spectra's two parts, or formants.
+        self._blocks = np.empty((8, 2 * (self.rows if gated else FORMANTS), LANES), np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self.frames = 0
+        self._first = 0
 
     def push(self, block: SpectrumBlock) -> None:
         """Take the next short frames."""
-        done = 0
         if self.gated:
-            new = (block.re[: self.rows], block.im[: self.rows])
+            parts: tuple[F32, ...] = (block.re[: self.rows], block.im[: self.rows])
         else:
-            new = self.compute(block.re, block.im, block.count)
+            parts = (self.compute(block.re, block.im, block.count).reshape(2 * FORMANTS, -1),)
+        done = 0
         while done < block.count:
             number, lane = divmod(self.frames, LANES)
             count = min(block.count - done, LANES - lane)
-            if lane == 0:
-                self._blocks[number] = np.zeros((2, len(new[0]), LANES), np.float32)
-            for kept, values in zip(self._blocks[number], new, strict=True):
-                kept[:, lane : lane + count] = values[:, done : done + count]
+            if number - self._first == len(self._blocks):
+                self._grow(number)
+            kept = self._blocks[number % len(self._blocks)].reshape(len(parts), -1, LANES)
+            for target, values in zip(kept, parts, strict=True):
+                target[:, lane : lane + count] = values[:, done : done + count]
             done += count
             self.frames += count
 
-    def compute(self, re: F32, im: F32, frames: int) -> tuple[F32, F32]:
-        """Frequencies and bandwidths, each of shape (3, frames), from spectra of shape (at least `rows`, 64)."""
+    def _grow(self, stop: int) -> None:
+        """Make room for twice as many blocks; those below `stop` exist."""
+        old = self._blocks
+        self._blocks = np.empty((2 * len(old), *old.shape[1:]), np.float32)
+        for number in range(self._first, stop):
+            self._blocks[number % len(self._blocks)] = old[number % len(old)]
+
+    def compute(self, re: F32, im: F32, frames: int) -> F32:
+        """Frequencies and bandwidths, shape (2, 3, frames), from spectra of shape (at least `rows`, 64)."""
         frames_analysed["formants"] += frames
         return formants(re, im, self.model, frames=frames, count=FORMANTS)
 
-    def formants(self, first: int, count: int) -> F32:
-        """Formants of some frames: frequencies and bandwidths, shape (2, 3, count); not if `gated`."""
-        out = np.empty((2, FORMANTS, count), np.float32)
-        at = 0
-        while at < count:
-            number, lane = divmod(first + at, LANES)
-            size = min(count - at, LANES - lane)
-            out[:, :, at : at + size] = self._blocks[number][:, :, lane : lane + size]
-            at += size
-        return out
-
     def gather(self, frames: NDArray[np.int64], at: int, target: F32) -> None:
-        """Copy spectra of some frames to the lanes from `at` on of `target`, shape (2, rows, 64); only if `gated`."""
-        numbers = frames // LANES
-        for number in range(int(numbers[0]), int(numbers[-1]) + 1):
-            chosen = frames[numbers == number]
-            for part, values in zip(target, self._blocks[number], strict=True):
-                _gather(values[None], chosen, at, part)
-            at += len(chosen)
+        """Copy some frames to the lanes from `at` on of `target`.
+
+        It has the shape (2 `rows`, lanes) where formants are wanted in voiced frames only: real and imaginary parts
+        of their spectra; else (6, lanes): frequencies and bandwidths.
+        """
+        _gather(self._blocks, frames, at, target)
 
     def drop(self, number: int) -> None:
         """Blocks below `number` are not needed any more."""
-        for old in [k for k in self._blocks if k < number]:
-            del self._blocks[old]
+        self._first = number
 
 
 class LongFrames:
@@ -252,8 +266,9 @@ class LongFrames:
         formants: FormantFeed | None = None,
     ) -> None:
         self.framing = framing = Framing(sampling_rate, frame=frame, hop=hop)
-        self.frames = 0
-        self._spectra = FrameSpectra(framing, gauss_window(framing.length), windowed_energy=True, power=False)
+        self._spectra = FrameSpectra(
+            framing, gauss_window(framing.length), windowed_energy=True, power=False, complex_spectrum=False
+        )
         self._axis = octave_axis(framing)
         self._slots = max((t.candidates for t in trackers), default=1)
         self._feed = formants
@@ -268,10 +283,19 @@ class LongFrames:
                 self._feed = FormantFeed(short, gated=gates.pop())
         recent = max((t.path_window for t in trackers), default=1) // LANES + 3
         keep = any(t.wants_levels or "HNRdBACF" in t.want for t in trackers)
-        self._magnitudes = np.zeros((recent, framing.bins, LANES) if keep else (0, 0, 0), np.float32)
+        self._magnitudes = lane_array(recent * framing.bins if keep else 0).reshape(-1, framing.bins, LANES)
         self._tracks = [_Track(t, framing, self._magnitudes, self._feed) for t in trackers]
-        self._samples = np.empty(0, np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, the feed too: a new signal begins."""
+        self.frames = 0
+        self._samples = NONE
         self._offset = 0
+        if self._feed is not None:
+            self._feed.reset()
+        for track in self._tracks:
+            track.reset()
 
     def push(self, samples: F32) -> list[F32]:
         """Take the next samples; return the rows that are complete, per tracker.
@@ -285,15 +309,7 @@ class LongFrames:
         -------
         list of ndarray of float32, shape (frames, columns)
         """
-        if samples.ndim != 1 or samples.dtype != np.float32:
-            raise AudioError(
-                f"samples have shape {samples.shape} and type {samples.dtype}, expected (samples,) and float32: "
-                "use prepare_samples"
-            )
-        if len(self._samples):
-            self._samples = np.concatenate([self._samples, samples])
-        else:
-            self._samples = np.ascontiguousarray(samples)
+        self._append(samples)
         step = self.framing.step
         while self._complete() >= LANES:
             self._block(LANES)
@@ -304,8 +320,8 @@ class LongFrames:
         self._offset = first
         return [track.rows() for track in self._tracks]
 
-    def finish(self) -> tuple[list[F32], list[int]]:
-        """The signal is over.
+    def finish(self, samples: F32 = NONE) -> tuple[list[F32], list[int]]:
+        """The signal is over, after these last samples.
 
         Returns
         -------
@@ -315,27 +331,38 @@ class LongFrames:
             Per tracker, the frames whose F0 had been decided before the end was known (V of the specification, part 03
             section 2.1).
         """
-        count = self._complete()
-        if count > 0:
-            self._block(count)
+        self._append(samples)
+        while (count := self._complete()) > 0:
+            self._block(min(count, LANES))
         released = [track.decided for track in self._tracks]
         for track in self._tracks:
             track.finish(self._samples, self._offset)
         return [track.rows() for track in self._tracks], released
+
+    def _append(self, samples: F32) -> None:
+        if samples.ndim != 1 or samples.dtype != np.float32:
+            raise AudioError(
+                f"samples have shape {samples.shape} and type {samples.dtype}, expected (samples,) and float32: "
+                "use prepare_samples"
+            )
+        if len(self._samples):
+            self._samples = np.concatenate([self._samples, samples])
+        else:
+            self._samples = np.ascontiguousarray(samples)
 
     def _complete(self) -> int:
         return self.framing.count(len(self._samples) - (self.frames * self.framing.step - self._offset))
 
     def _block(self, count: int) -> None:
         samples = self._samples[self.frames * self.framing.step - self._offset :]
+        if len(self._magnitudes):  # transformed right into its place
+            self._spectra.block.magnitude = self._magnitudes[self.frames // LANES % len(self._magnitudes)]
         block = self._spectra(samples, 0, count)
-        energy = np.sqrt(block.energy[:count] / self.framing.length).astype(np.float32)
+        energy = rms_energy(block.energy[:count], length=self.framing.length)
         octave = octave_spectrum(block.magnitude, self._axis, frames=count)
-        sums, mean = subharmonic_sum(octave, self._axis, frames=count)
-        found = candidates(sums, mean, self._axis, count=self._slots)
+        sums, mean = subharmonic_sum(octave, self._axis)
+        found = candidates(sums, mean, self._axis, frames=count, count=self._slots)
         frames_analysed["candidates"] += count
-        if len(self._magnitudes):
-            self._magnitudes[self.frames // LANES % len(self._magnitudes)] = block.magnitude
         if self._short is not None and self._feed is not None:
             self._feed.push(self._short(samples, 0, count))
         self.frames += count
@@ -358,7 +385,6 @@ class _Track:
         self.framing = framing
         self.magnitudes = magnitudes
         self.feed = feed if tracker.wants_formants else None
-        self.at = {name: k for k, name in enumerate(tracker.columns)}
         self.path = Path(
             f0_range=tracker.f0_range,
             window=tracker.path_window,
@@ -374,22 +400,28 @@ class _Track:
                 longest_period=1 / tracker.f0_range[0],
                 noise="logHNR" in tracker.want,
             )
-        self.decided = 0
-        # Contours wait in `table`, shape (columns, frames), until the voiced frames in it were described.
-        unvoiced = [-201 if name.endswith("amplitudeLogRelF0") else 0 for name in tracker.columns]
+        # Contours wait in `table`, shape (len(TABLE), frames), until its voiced frames were described. What nobody
+        # wants is undefined.
+        self.pick = np.array([TABLE.index(name) for name in tracker.columns], np.int64)
+        self.table = np.empty((len(TABLE), 4 * LANES), np.float32)
+        unvoiced = [-201 if name.endswith("amplitudeLogRelF0") else 0 for name in TABLE[HNR:]]
         self.unvoiced = np.array(unvoiced, np.float32)[:, None]
-        self.table = np.empty((len(unvoiced), 4 * LANES), np.float32)
-        self.filled = 0
         self.resolution = 1 / block_duration(framing)
         self.by_spectrum = tracker.wants_levels or "HNRdBACF" in tracker.want
         self.collects = self.by_spectrum or (self.feed is not None and self.feed.gated)
         # Voiced frames waiting for their lanes to fill: places in the table, F0, spectra, short spectra or formants.
-        self.waiting = 0
         self.place = np.zeros(LANES, np.int64)
         self.f0 = np.zeros(LANES, np.float32)
         self.spectra = np.zeros((framing.bins if self.by_spectrum else 0, LANES), np.float32)
         depth = 0 if self.feed is None else self.feed.rows if self.feed.gated else FORMANTS
-        self.short = np.zeros((2, depth, LANES), np.float32)
+        self.short = np.zeros((2 * depth, LANES), np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        self.decided = self.filled = self.waiting = 0
+        self.path.reset()
+        if self.cycles is not None:
+            self.cycles.reset()
 
     def push(self, frequency: F32, voicing: F32, score: F32, energy: F32, samples: F32, offset: int) -> None:
         slots = self.tracker.candidates
@@ -405,7 +437,7 @@ class _Track:
     def rows(self) -> F32:
         """Rows complete by now; they leave the table."""
         count = int(self.place[0]) if self.waiting else self.filled
-        out = self.table[:, :count].T.copy(order="C")
+        out = self.table[:, :count].T.take(self.pick, axis=1)
         self.table[:, : self.filled - count] = self.table[:, count : self.filled]
         self.filled -= count
         self.place -= count
@@ -420,26 +452,24 @@ class _Track:
             room[:, : self.filled] = self.table[:, : self.filled]
             self.table = room
         rows = self.table[:, self.filled : self.filled + count]
-        rows[:] = self.unvoiced
         self.filled += count
-        self._put(rows, "F0final", f0)
-        self._put(rows, "voicingFinalUnclipped", voicing)
-        if "F0semitoneFrom27.5Hz" in self.at:
-            self._put(rows, "F0semitoneFrom27.5Hz", semitones(f0, reference=SEMITONE_REFERENCE))
+        rows[F0], rows[VOICING] = f0, voicing
+        if "F0semitoneFrom27.5Hz" in self.tracker.want:
+            rows[SEMITONES] = semitones(f0, reference=SEMITONE_REFERENCE)
         if self.cycles is not None:
-            values = self.cycles.push(f0, samples, offset=offset)
-            for name, contour in zip(CYCLE_COLUMNS, values, strict=True):
-                self._put(rows, name, contour)
-            if "shimmerLocaldB" in self.at:
-                self._put(rows, "shimmerLocaldB", 20 * np.log10(1 + values[2].astype(np.float64)))
-        formants = None
+            rows[CYCLES] = values = self.cycles.push(f0, samples, offset=offset)
+            if "shimmerLocaldB" in self.tracker.want:
+                rows[SHIMMER] = 20 * np.log10(1 + values[2].astype(np.float64))
+        if self.collects or self.feed is not None:
+            rows[HNR:] = self.unvoiced
         if self.feed is not None and not self.feed.gated:
-            formants = self.feed.formants(first, count)
-            self._put_formants(rows, slice(None), formants)
+            resonances = np.empty((2 * FORMANTS, count), np.float32)
+            self.feed.gather(np.arange(first, first + count), 0, resonances)
+            rows[RESONANCES] = resonances
         if self.collects:
-            self._collect(first, f0, formants)
+            self._collect(first, f0)
 
-    def _collect(self, first: int, f0: F32, formants: F32 | None) -> None:
+    def _collect(self, first: int, f0: F32) -> None:
         """Gather the voiced frames into lanes and describe them whenever all lanes are taken."""
         voiced = np.flatnonzero(f0 > 0)
         while len(voiced):
@@ -448,9 +478,7 @@ class _Track:
             frames = taken + first
             if self.by_spectrum:
                 _gather(self.magnitudes, frames, at, self.spectra)
-            if formants is not None:
-                self.short[:, :, at : self.waiting] = formants[:, :, taken]
-            elif self.feed is not None:
+            if self.feed is not None:
                 self.feed.gather(frames, at, self.short)
             self.f0[at : self.waiting] = f0[taken]
             self.place[at : self.waiting] = taken + (self.filled - len(f0))
@@ -465,38 +493,37 @@ class _Track:
         if not count:
             return
         places, f0 = self.place[:count], self.f0[:count]
-        formants = self.short[:, :, :count]
+        frequency = self.short[:FORMANTS, :count]
         if self.feed is not None and self.feed.gated:
-            formants = np.stack(self.feed.compute(self.short[0], self.short[1], count))
-            self._put_formants(self.table, places, formants)
-        if "HNRdBACF" in self.at:
+            resonances = self.feed.compute(self.short[: self.feed.rows], self.short[self.feed.rows :], count)
+            self.table[RESONANCES, places] = resonances.reshape(2 * FORMANTS, count)
+            frequency = resonances[0]
+        if "HNRdBACF" in self.tracker.want:
             frames_analysed["hnr"] += count
             nyquist = self.resolution * (self.framing.bins - 1)
-            values = autocorrelation_hnr(self.spectra, f0, plan(self.framing.nfft), nyquist=nyquist)
-            self.table[self.at["HNRdBACF"], places] = values
+            self.table[HNR, places] = autocorrelation_hnr(self.spectra, f0, plan(self.framing.nfft), nyquist=nyquist)
         if self.tracker.wants_levels:
             frames_analysed["harmonics"] += count
-            frequency = np.ascontiguousarray(formants[0])
-            levels = harmonic_levels(self.spectra, f0, frequency, resolution=self.resolution)
-            for name, contour in zip(HARMONIC_COLUMNS, levels, strict=True):
-                if name in self.at:
-                    self.table[self.at[name], places] = contour
-
-    def _put(self, rows: F32, name: str, values: "F32 | NDArray[np.float64]") -> None:
-        if name in self.at:
-            rows[self.at[name]] = values
-
-    def _put_formants(self, table: F32, places: "NDArray[np.int64] | slice", values: F32) -> None:
-        """`values`: frequencies and bandwidths, shape (2, 3, places)."""
-        for k, name in enumerate(FORMANT_COLUMNS):
-            if name in self.at:
-                table[self.at[name], places] = values[k % 2, k // 2]
+            frequency = np.ascontiguousarray(frequency)
+            self.table[LEVELS, places] = harmonic_levels(self.spectra, f0, frequency, resolution=self.resolution)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _gather(blocks: F32, frames: NDArray[np.int64], at: int, target: F32) -> None:
     """Copy some frames of the latest blocks, shape (blocks, rows, 64), to the lanes from `at` on of `target`."""
-    slots, lanes = frames // LANES % len(blocks), frames % LANES
-    for k in range(len(target)):
-        for n in range(len(frames)):
-            target[k, at + n] = blocks[slots[n], k, lanes[n]]
+    first = 0
+    while first < len(frames):
+        # Voiced frames come in runs: neighbouring lanes, until the block ends.
+        slot, lane = frames[first] // LANES % len(blocks), frames[first] % LANES
+        size = 1
+        while first + size < len(frames) and lane + size < LANES and frames[first + size] == frames[first] + size:
+            size += 1
+        _copy_lanes(blocks[slot], np.uint64(lane), np.uint64(size), target, np.uint64(at + first))
+        first += size
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _copy_lanes(source: F32, lane: int, size: int, target: F32, at: int) -> None:
+    for k in range(np.uint64(len(target))):
+        for n in range(size):
+            target[k, at + n] = source[k, lane + n]

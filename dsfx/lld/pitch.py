@@ -24,6 +24,7 @@ F64 = NDArray[np.float64]
 
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
+_NEVER = np.float32(-1)
 _TWELVE = np.float32(12)
 
 LOWEST = 25.0
@@ -58,7 +59,7 @@ class OctaveAxis:
         Weights of the left and right value and of the left and right second derivative at each point.
     weight : ndarray of float64, shape (bins,)
         Auditory weighting.
-    shifts : ndarray of uint64, shape (HARMONICS - 1,)
+    shifts : ndarray of int64, shape (HARMONICS - 1,)
         Points between a frequency and its r-th multiple, r = 2 ...
     gains : ndarray of float32, shape (HARMONICS - 1,)
         Weight of that multiple.
@@ -72,7 +73,7 @@ class OctaveAxis:
     knot: NDArray[np.uint64]
     blend: F64
     weight: F64
-    shifts: NDArray[np.uint64]
+    shifts: NDArray[np.int64]
     gains: F32
 
 
@@ -122,7 +123,7 @@ def octave_axis(framing: Framing) -> OctaveAxis:
     weight = np.array([0.5 + math.atan(3 * (i + 1 - centre) / per_octave) / math.pi for i in range(bins)])
 
     per_octave32 = float(np.float32(per_octave))
-    shifts = np.array([math.floor(per_octave32 * math.log2(r)) for r in range(2, HARMONICS + 1)], np.uint64)
+    shifts = np.array([math.floor(per_octave32 * math.log2(r)) for r in range(2, HARMONICS + 1)], np.int64)
     gains = np.full(HARMONICS - 1, COMPRESSION)
     for r in range(1, len(gains)):
         gains[r] = gains[r - 1] * COMPRESSION
@@ -149,17 +150,19 @@ def octave_spectrum(magnitude: F32, axis: OctaveAxis, *, frames: int = LANES) ->
     Returns
     -------
     ndarray of float32, shape (bins, 64)
-        Undefined in lanes not in use.
+        Anything finite in lanes not in use.
 
     References
     ----------
     Specification, part 02 section 4.
     """
     out = np.empty_like(magnitude)
-    value, curve = np.empty((2, *magnitude.shape))
-    peaks = np.empty(magnitude.shape, np.int32)
+    latest, number = np.empty((2, LANES), np.float32)
+    kept, value, curve = np.empty_like(magnitude), np.empty((4, LANES)), np.empty(magnitude.shape)
     tables = (axis.solve, axis.back, axis.knot, axis.blend, axis.weight)
-    _octave(magnitude, vectors(frames), *tables, peaks, value, curve, out)
+    used = vectors(frames)
+    _octave(magnitude, used, *tables, latest, number, kept, value, curve, out)
+    out[:, used:] = 0
     return out
 
 
@@ -173,128 +176,150 @@ def vectors(frames: int) -> int:
 
 
 @_kernel
-def _octave(magnitude, width, solve, back, knot, blend, weight, peaks, value, curve, out):  # type: ignore[no-untyped-def]
-    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
+def _octave(magnitude, width, solve, back, knot, blend, weight, latest, number, kept, value, curve, out):  # type: ignore[no-untyped-def]
+    zero, one, two, three = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
     bins, width = np.uint64(len(magnitude)), np.uint64(width)
     end = bins - one
-    # peaks[i] counts the local maxima at or below bin i.
+    # Between two maxima only the two bins on either side of each are kept. Per lane the latest maximum and their
+    # number are enough: a bin is near one if the latest, seen from two bins on, is.
     for n in range(width):
-        peaks[0, n] = 1 if magnitude[0, n] > magnitude[1, n] else 0
-    for i in range(one, end):
-        j, k = i - one, i + one
-        for n in range(width):
-            here = magnitude[i, n]
-            peaks[i, n] = peaks[j, n] + ((here > magnitude[j, n]) & (here >= magnitude[k, n]))
-    j = end - one
+        top = magnitude[0, n] > magnitude[1, n]
+        latest[n] = _ZERO if top else _NEVER
+        number[n] = _ONE if top else _ZERO
+    for i in range(one, bins):
+        h, j, k = i - two, i - one, i + one
+        here = np.float32(i)
+        if i < end:
+            for n in range(width):
+                m = magnitude[i, n]
+                top = (m > magnitude[j, n]) & (m >= magnitude[k, n])
+                latest[n] = here if top else latest[n]
+                number[n] += _ONE if top else _ZERO
+        else:
+            for n in range(width):
+                top = magnitude[i, n] > magnitude[j, n]
+                latest[n] = here if top else latest[n]
+                number[n] += _ONE if top else _ZERO
+        if i >= two:
+            oldest = here - np.float32(4)
+            for n in range(width):
+                kept[h, n] = magnitude[h, n] if (latest[n] >= oldest) | (latest[n] < _ZERO) else _ZERO
+    # What was not known on the way: that no maximum follows, or that there is only one.
     for n in range(width):
-        peaks[end, n] = peaks[j, n] + (magnitude[end, n] > magnitude[j, n])
-    # Between two maxima only the two bins on either side of each are kept. `out` holds what is kept for now.
-    for i in range(min(three, bins)):
-        for n in range(width):
-            out[i, n] = magnitude[i, n]
-    for i in range(three, bins):
-        j, k = i - three, min(i + two, end)
-        for n in range(width):
-            count, total = peaks[i, n], peaks[end, n]
-            near = (peaks[k, n] > peaks[j, n]) | (count == 0) | (count == total)
-            out[i, n] = magnitude[i, n] if near & (total != 1) else _ZERO
-    # Smoothing over three bins; one bin behind, the elimination for the spline.
+        alone = number[n] == _ONE
+        first = three if alone else np.uint64(max(latest[n], _ZERO))
+        for i in range(min(first, end - one), bins):
+            kept[i, n] = _ZERO if alone and i >= three else magnitude[i, n]
+        if alone:
+            for i in range(min(three, bins)):
+                kept[i, n] = magnitude[i, n]
+    # Elimination for the spline, one bin behind. Of the smoothed spectrum only the latest rows are at hand: to smooth
+    # once more on the way back costs less than to write everything down in double precision.
+    _smooth(kept, zero, width, value)
     for n in range(width):
-        value[0, n] = (2 * np.float64(out[0, n]) + np.float64(out[1, n])) / 4
         curve[0, n] = 0
         curve[end, n] = 0
     for i in range(one, bins):
-        h, j, k = i - two, i - one, i + one
-        if i == end:
-            for n in range(width):
-                value[i, n] = out[i, n]
-        else:
-            for n in range(width):
-                value[i, n] = (np.float64(out[j, n]) + 2 * np.float64(out[i, n]) + np.float64(out[k, n])) / 4
+        _smooth(kept, i, width, value)
         if i > one:
+            h, j = i - two, i - one
+            a, b, c = h & three, j & three, i & three
             c0, c1, c2, c3 = solve[j, 0], solve[j, 1], solve[j, 2], solve[j, 3]
             for n in range(width):
-                curve[j, n] = c0 * value[h, n] + c1 * value[j, n] + c2 * value[i, n] + c3 * curve[h, n]
+                curve[j, n] = c0 * value[a, n] + c1 * value[b, n] + c2 * value[c, n] + c3 * curve[h, n]
     # Back substitution gives the second derivatives, from the right; the points of the axis follow.
-    left = bins
+    left, smooth = bins, bins
     for step in range(one, bins):
         k = bins - step
         j = k - one
         if j > 0:
-            c = back[j]
+            c0 = back[j]
             for n in range(width):
-                curve[j, n] += c * curve[k, n]
-        while left > 0 and knot[left - one] == k:
-            left -= one
-            c0, c1, c2, c3, w = blend[left, 0], blend[left, 1], blend[left, 2], blend[left, 3], weight[left]
-            for n in range(width):
-                v = np.float32(c0 * value[j, n] + c1 * value[k, n] + c2 * curve[j, n] + c3 * curve[k, n])
-                out[left, n] = np.float32(np.float64(v) * w) if v > 0 else _ZERO
+                curve[j, n] += c0 * curve[k, n]
+        if left > 0 and knot[left - one] == k:
+            if smooth > k:
+                _smooth(kept, k, width, value)
+            _smooth(kept, j, width, value)
+            smooth = j
+            a, b = j & three, k & three
+            while left > 0 and knot[left - one] == k:
+                left -= one
+                c0, c1, c2, c3, w = blend[left, 0], blend[left, 1], blend[left, 2], blend[left, 3], weight[left]
+                for n in range(width):
+                    v = np.float32(c0 * value[a, n] + c1 * value[b, n] + c2 * curve[j, n] + c3 * curve[k, n])
+                    out[left, n] = np.float32(np.float64(v) * w) if v > 0 else _ZERO
 
 
-def subharmonic_sum(octave: F32, axis: OctaveAxis, *, frames: int = LANES) -> tuple[F32, F64]:
+@_kernel
+def _smooth(kept, i, width, value):  # type: ignore[no-untyped-def]
+    """Row `i` smoothed over three bins, into one of the four rows of `value` in turn."""
+    one, at = np.uint64(1), i & np.uint64(3)
+    h, j, end = i - one, i + one, np.uint64(len(kept)) - one
+    if i == 0:
+        for n in range(width):
+            value[at, n] = (2 * np.float64(kept[i, n]) + np.float64(kept[j, n])) / 4
+    elif i < end:
+        for n in range(width):
+            value[at, n] = (np.float64(kept[h, n]) + 2 * np.float64(kept[i, n]) + np.float64(kept[j, n])) / 4
+    else:
+        for n in range(width):
+            value[at, n] = kept[i, n]
+
+
+def subharmonic_sum(octave: F32, axis: OctaveAxis) -> tuple[F32, F64]:
     """Sum of each point and its harmonics, and the mean over all points.
 
     Parameters
     ----------
     octave : ndarray of float32, shape (bins, 64)
     axis : OctaveAxis
-    frames : int
-        Lanes in use.
 
     Returns
     -------
-    sums : ndarray of float32, shape (frames, bins)
-        Frame by frame, ready for a search.
-    mean : ndarray of float64, shape (frames,)
+    sums : ndarray of float32, shape (bins, 64)
+    mean : ndarray of float64, shape (64,)
 
     References
     ----------
     Specification, part 02 section 5.
     """
-    sums = np.empty((frames, axis.bins), np.float32)
+    sums = np.empty_like(octave)
     mean = np.zeros(LANES)
-    _summation(octave, vectors(frames), axis.shifts, axis.gains, sums, mean)
-    return sums, mean[:frames]
+    _summation(octave, axis.shifts, axis.gains, sums, mean)
+    return sums, mean
 
 
 @_kernel
-def _summation(octave, width, shifts, gains, sums, mean):  # type: ignore[no-untyped-def]
-    bins, frames, width = np.uint64(len(octave)), np.uint64(len(sums)), np.uint64(width)
+def _summation(octave, shifts, gains, sums, mean):  # type: ignore[no-untyped-def]
+    bins, rows, last = len(octave), 32, len(shifts) - 1
     divisor = np.float32(len(shifts) + 1)
-    zero, one, rows = np.uint64(0), np.uint64(1), np.uint64(16)
-    block = np.empty((rows, LANES), np.float32)
-    used = np.uint64(len(shifts))
-    start = zero
-    while start < bins:
+    # A harmonic lies a fixed number of rows higher, so several rows are one stretch of memory.
+    source, target = octave.reshape(-1), sums.reshape(-1)
+    for start in range(0, bins, rows):
         stop = min(start + rows, bins)
-        for j in range(start, stop):
-            row = j - start
-            while used > 0 and j + shifts[used - one] >= bins:
-                used -= one
-            for n in range(width):
-                block[row, n] = octave[j, n]
-            # Two at a time, for fewer visits to the row; still one addition after the other.
-            r = zero
-            while r + one < used:
-                a, b = j + shifts[r], j + shifts[r + one]
-                ga, gb = gains[r], gains[r + one]
-                for n in range(width):
-                    block[row, n] = (block[row, n] + ga * octave[a, n]) + gb * octave[b, n]
-                r += one + one
-            if r < used:
-                a, ga = j + shifts[r], gains[r]
-                for n in range(width):
-                    block[row, n] += ga * octave[a, n]
-            for n in range(width):
-                block[row, n] /= divisor
-                mean[n] += block[row, n]
-        for n in range(frames):
-            for j in range(start, stop):
-                sums[n, j] = block[j - start, n]
-        start = stop
-    for n in range(frames):
+        block = target[start * LANES : stop * LANES]
+        block[:] = source[start * LANES : stop * LANES]
+        # Two at a time, for fewer visits to the block; still one addition after the other.
+        for r in range(0, last + 1, 2):
+            a, b = source[(start + shifts[r]) * LANES :], source[(start + shifts[min(r + 1, last)]) * LANES :]
+            _add_two(block, a, gains[r], b if r < last else b[:0], gains[min(r + 1, last)])
+        for i in range(np.uint64(len(block))):
+            block[i] /= divisor
+        for j in range(np.uint64(start), np.uint64(stop)):
+            for n in range(LANES):
+                mean[n] += sums[j, n]
+    for n in range(LANES):
         mean[n] /= bins
+
+
+@_kernel
+def _add_two(block, a, gain_a, b, gain_b):  # type: ignore[no-untyped-def]
+    """Add multiples of `a` and then of `b`, as far as they go; `b` is at most as long as `a`."""
+    both, size = min(len(block), len(b)), min(len(block), len(a))
+    for i in range(np.uint64(both)):
+        block[i] = (block[i] + gain_a * a[i]) + gain_b * b[i]
+    for i in range(np.uint64(both), np.uint64(size)):
+        block[i] += gain_a * a[i]
 
 
 @_kernel
@@ -316,14 +341,16 @@ def parabola(x1, y1, x2, y2, x3, y3):  # type: ignore[no-untyped-def]
     return x, c - a * x * x
 
 
-def candidates(sums: F32, mean: F64, axis: OctaveAxis, *, count: int) -> tuple[F32, F32, F32]:
+def candidates(sums: F32, mean: F64, axis: OctaveAxis, *, frames: int, count: int) -> tuple[F32, F32, F32]:
     """Highest peaks of the sub-harmonic sum, in descending order of height.
 
     Parameters
     ----------
-    sums : ndarray of float32, shape (frames, bins)
-    mean : ndarray of float64, shape (frames,)
+    sums : ndarray of float32, shape (bins, 64)
+    mean : ndarray of float64, shape (64,)
     axis : OctaveAxis
+    frames : int
+        Lanes in use.
     count : int
         Number of candidates per frame; slots left over are 0.
 
@@ -336,52 +363,59 @@ def candidates(sums: F32, mean: F64, axis: OctaveAxis, *, count: int) -> tuple[F
     ----------
     Specification, part 02 section 6, steps 1 to 3.
     """
-    shape = (len(sums), count)
-    frequency, voicing, score = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32)
+    shape = (frames, count)
+    frequency, voicing, score = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     _candidates(sums, mean, axis.start, axis.spacing, frequency, voicing, score)
     return frequency, voicing, score
 
 
 @_kernel
 def _candidates(sums, mean, start, spacing, frequency, voicing, score):  # type: ignore[no-untyped-def]
-    frames, bins = sums.shape
-    slots = frequency.shape[1]
-    best = np.empty(slots, np.int64)
-    peaks = np.empty(bins, np.int64)
-    for n in range(frames):
-        row = sums[n]
-        # Without a branch per point, which would be mispredicted at every other peak.
-        number = np.uint64(0)
-        for i in range(np.uint64(1), np.uint64(bins - 1)):
-            peaks[number] = i
-            number += np.uint64((row[i - np.uint64(1)] < row[i]) & (row[i] > row[i + np.uint64(1)]))
-        found = 0
-        for p in range(number):
-            i = peaks[p]
-            height = row[i]
-            if found == slots and not height > row[best[slots - 1]]:
+    bins, one = np.uint64(len(sums)), np.uint64(1)
+    frames, slots = frequency.shape
+    # The highest peaks so far and their bins; no sum is negative.
+    height = np.full((LANES, slots), np.float32(-1))
+    best = np.empty((LANES, slots), np.int64)
+    bar = np.full(LANES, np.float32(-1))
+    # Whether there is a peak above the lowest of them in a lane; eight lanes to a word.
+    flags = np.zeros(LANES, np.uint8)
+    words = flags.view(np.uint64)
+    lanes = np.empty(9, np.int64)
+    for i in range(one, bins - one):
+        h, j = i - one, i + one
+        for n in range(LANES):
+            here = sums[i, n]
+            flags[n] = (sums[h, n] < here) & (here > sums[j, n]) & (here > bar[n])
+        for w in range(len(words)):
+            if words[w] == 0:
                 continue
-            k = found if found < slots else slots - 1
-            while k > 0 and height > row[best[k - 1]]:
-                best[k] = best[k - 1]
-                k -= 1
-            best[k] = i
-            if found < slots:
-                found += 1
-        for k in range(found):
-            i = best[k]
+            # From here on without branches, which nothing could predict.
+            number = 0
+            for n in range(8 * w, 8 * w + 8):
+                lanes[number] = n
+                number += flags[n]
+            for m in range(number):
+                n = lanes[m]
+                new, at = sums[i, n], np.int64(i)
+                for k in range(slots):
+                    old, old_at = height[n, k], best[n, k]
+                    higher = new > old
+                    height[n, k], best[n, k] = new if higher else old, at if higher else old_at
+                    new, at = old if higher else new, old_at if higher else at
+                bar[n] = height[n, slots - 1]
+    for n in range(frames):
+        for k in range(slots):
+            if height[n, k] < 0:
+                break
+            i = best[n, k]
             x1 = np.float64(np.float32(np.float32(i - 1) * spacing) + start)
             x2 = np.float64(np.float32(np.float32(i) * spacing) + start)
             x3 = np.float64(np.float32(np.float32(i + 1) * spacing) + start)
-            x, height64 = parabola(x1, np.float64(row[i - 1]), x2, np.float64(row[i]), x3, np.float64(row[i + 1]))
+            y1, y2, y3 = np.float64(sums[i - 1, n]), np.float64(sums[i, n]), np.float64(sums[i + 1, n])
+            x, y = parabola(x1, y1, x2, y2, x3, y3)
             frequency[n, k] = np.float32(2.0**x)
-            score[n, k] = np.float32(height64)
-            clear = height64 > 0 and height64 > mean[n]
-            voicing[n, k] = np.float32(1 - mean[n] / height64) if clear else _ZERO
-        for k in range(found, slots):
-            frequency[n, k] = 0
-            voicing[n, k] = 0
-            score[n, k] = 0
+            score[n, k] = np.float32(y)
+            voicing[n, k] = np.float32(1 - mean[n] / y) if y > 0 and y > mean[n] else _ZERO
 
 
 class Path:
@@ -427,6 +461,10 @@ class Path:
         self.origin = np.zeros((size, count + 1), np.int64)
         self.ring = np.zeros((size, 2, count + 1), np.float32)
         self.energy = np.zeros(size, np.float32)
+
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self.counters[:] = 0
 
     @property
     def processed(self) -> int:
@@ -523,7 +561,8 @@ def _viterbi(  # type: ignore[no-untyped-def]
                 penalty = (f - 350) / 250
             else:
                 penalty = 1.2
-            local[k] = 2 * (-math.log(v) + (4.0 if weak else 0.0)) + penalty
+            clear = -math.log(v) if v > 0.01 else -math.log(0.01)
+            local[k] = 2 * (clear + (4.0 if weak else 0.0)) + penalty
         local[slots] = 8.0 if voiced else 0.0
         # The cheapest way to each state.
         new, old = cost[t % 2], cost[(t + 1) % 2]
@@ -533,19 +572,29 @@ def _viterbi(  # type: ignore[no-untyped-def]
             continue
         before = ring[(t - 1) % size, 0]
         for i in range(states):
-            best, source = np.inf, 0
-            previous = 1.0 if (t == 1 and i == 0) else 0.0
-            for j in range(states):
-                if slots in (i, j):
-                    step = 1.0 if i == j else 10.0
+            # From unvoiced first: what costs as much before the step already cannot win, and needs no logarithm.
+            best, source = old[slots] + (1.0 if i == slots else 10.0), slots
+            previous, asked = (1.0 if (t == 1 and i == 0) else 0.0), -1
+            for j in range(slots):
+                if old[j] > best:
+                    continue
+                if i == slots:
+                    step = 10.0
                 elif pitch[i] == 0 or before[j] == 0:
                     step = 999.0
                 else:
+                    # The second term compares with the nearest predecessor that has a pitch.
+                    k = j - 1
+                    while k > asked and before[k] == 0:
+                        k -= 1
+                    if k > asked:
+                        previous = math.log(np.float64(pitch[i] / before[k]))
                     ratio = math.log(np.float64(pitch[i] / before[j]))
                     step = 10 * abs(ratio) + 10 * abs(ratio - previous)
-                    previous = ratio
+                    previous, asked = ratio, j
                 total = old[j] + step
-                if total < best:
+                # The first of the cheapest.
+                if total < best or (total == best and source == slots):
                     best, source = total, j
             new[i] = best + local[i]
             origin[t % size, i] = source

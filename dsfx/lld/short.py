@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from . import auditory, energy, spectral
 from .fft import LANES
-from .framing import FrameBuffer, Framing, hamming_window
+from .framing import NONE, FrameBuffer, Framing, hamming_window
 from .spectrum import FrameSpectra, SpectrumBlock
 
-__all__ = ["ShortFrames"]
+__all__ = ["ShortFrames", "short_columns"]
 
 F32 = NDArray[np.float32]
 
@@ -36,6 +37,49 @@ ENERGY = {"pcm_RMSenergy", "meanSquareEnergy"}
 FLUX = {"pcm_fftMag_spectralFlux", "spectralFlux"}
 OTHERS = ENERGY | FLUX | {"pcm_fftMag_spectralHarmonicity", "alphaRatio", "hammarbergIndex"}
 PATTERNS = {"pcm_fftMag_fbandLOW-HIGH", "pcm_fftMag_spectralRollOffPERCENT", "slopeLOW-HIGH"}
+
+
+def short_columns(
+    want: frozenset[str], *, bands: int = 26, mfcc_first: int = 1, mfcc_last: int = 14
+) -> dict[str, slice]:
+    """Where descriptors stand in the rows of `ShortFrames`: all wanted ones, and what comes along with them.
+
+    Raises
+    ------
+    ConfigError
+        An unknown descriptor.
+    """
+    fbands, roll_offs, slopes = ([name for *_, name in _numbers(which, want)] for which in (FBAND, ROLL_OFF, SLOPE))
+    order = (
+        *("audspec_lengthL1norm", "loudness", "audspecRasta_lengthL1norm", "pcm_RMSenergy", "meanSquareEnergy"),
+        *("audSpec_Rfilt", *fbands, *roll_offs, "pcm_fftMag_spectralFlux", "spectralFlux"),
+        *("pcm_fftMag_spectralCentroid", "pcm_fftMag_spectralEntropy", *MOMENTS, "pcm_fftMag_spectralSlope"),
+        *(
+            "pcm_fftMag_psySharpness",
+            "pcm_fftMag_spectralHarmonicity",
+            "alphaRatio",
+            "hammarbergIndex",
+            *slopes,
+            "mfcc",
+        ),
+    )
+    unknown = sorted(want - set(order))
+    if unknown:
+        names = ", ".join(sorted(MEL | SUMS | OTHERS | PATTERNS))
+        raise ConfigError(f"no short-frame descriptor {unknown[0]!r}, expected one of {names}")
+    columns: dict[str, slice] = {}
+    width = 0
+    for name in order:
+        if name in want or (name in MOMENTS and want & set(MOMENTS)):
+            first = width
+            width += {"audSpec_Rfilt": bands, "mfcc": mfcc_last - mfcc_first + 1}.get(name, 1)
+            columns[name] = slice(first, width)
+    return columns
+
+
+def _numbers(pattern: re.Pattern[str], want: frozenset[str]) -> list[tuple[Any, ...]]:
+    """Of the names that follow a pattern: its numbers and the name, ascending."""
+    return sorted((*map(float, m.groups()), name) for name in want if (m := pattern.fullmatch(name)))
 
 
 class ShortFrames:
@@ -75,8 +119,8 @@ class ShortFrames:
     Attributes
     ----------
     framing : Framing
-    widths : dict of str to int
-        Columns of each wanted descriptor.
+    columns : dict of str to slice
+        As `short_columns` gives them.
 
     Raises
     ------
@@ -120,56 +164,104 @@ class ShortFrames:
         on_block: Callable[[SpectrumBlock], object] | None = None,
     ) -> None:
         self.framing = framing = Framing(sampling_rate, frame, hop)
-        self._want = want
-        self._on_block = on_block
-        self._bands = sorted((float(m[1]), float(m[2]), name) for name in want if (m := FBAND.fullmatch(name)))
-        self._slopes = sorted((float(m[1]), float(m[2]), name) for name in want if (m := SLOPE.fullmatch(name)))
-        self._points = sorted((float(m[1]) / 100, name) for name in want if (m := ROLL_OFF.fullmatch(name)))
-        known = MEL | SUMS | OTHERS
-        unknown = want - known - {entry[-1] for entry in (*self._bands, *self._slopes, *self._points)}
-        if unknown:
-            names = ", ".join(sorted(known | PATTERNS))
-            raise ConfigError(f"no short-frame descriptor {sorted(unknown)[0]!r}, expected one of {names}")
+        self.columns = places = short_columns(want, bands=bands, mfcc_first=mfcc_first, mfcc_last=mfcc_last)
+        band_edges, roll_offs, slope_edges = (_numbers(pattern, want) for pattern in (FBAND, ROLL_OFF, SLOPE))
+        points = tuple(percent / 100 for percent, _ in roll_offs)
         if not flux_high > 0:
             raise ConfigError(f"flux_high is {flux_high} Hz, expected a frequency above 0")
         # The tables are kept: asking for them here reports an impossible parameter before any audio is read.
-        for low, high, _ in (*self._bands, *self._slopes):
+        for low, high, _ in (*band_edges, *slope_edges):
             spectral.band_terms(framing, low, high)
         for edges in (alpha_edges, hammarberg_edges):
             spectral.level_bins(framing, *edges)
-        spectral.roll_off_shares(tuple(point for point, _ in self._points))
+        spectral.roll_off_shares(points)
         if "mfcc" in want:
             auditory.cepstrum_tables(bands, mfcc_first, mfcc_last, mfcc_lifter)
 
-        self.widths = {
-            name: {"audSpec_Rfilt": bands, "mfcc": mfcc_last - mfcc_first + 1}.get(name, 1) for name in sorted(want)
-        }
-        stops = np.cumsum([0, *self.widths.values()])
-        self._columns = {name: slice(stops[i], stops[i + 1]) for i, name in enumerate(self.widths)}
-        self._width = int(stops[-1])
-
-        self._spectra = FrameSpectra(
+        self._spectra = spectra = FrameSpectra(
             framing,
             hamming_window(framing.length),
             transform=on_block is not None or bool(want - ENERGY),
             power=on_block is not None or bool(want - ENERGY - FLUX),
             complex_spectrum=on_block is not None,
         )
-        self._bank = auditory.mel_bank(framing, bands=bands, low=mel_low, high=mel_high) if want & MEL else None
-        self._loudness = {"floor": loudness_floor, "compression": compression}
-        self._rasta = None
-        if self._bank is not None and want & RASTA:
-            self._rasta = auditory.Rasta(self._bank, hop=hop, low=rasta_low, high=rasta_high, **self._loudness)
-        self._mfcc = partial(auditory.mfcc, first=mfcc_first, last=mfcc_last, lifter=mfcc_lifter, floor=mfcc_floor)
-        self._alpha = dict(zip(("middle", "high"), alpha_edges, strict=True))
-        self._hammarberg = dict(zip(("middle", "high"), hammarberg_edges, strict=True))
-        self._flux_last = int(np.searchsorted(framing.frequencies, flux_high, side="left")) - 1
-        self._entropy_floor = entropy_floor
-
+        self._want = want
+        self._on_block = on_block
         self._buffer = FrameBuffer(framing)
-        self._previous: F32 | None = None
+        self._rasta: auditory.Rasta | None = None
+        # Magnitudes of the frame before the block; at the start of the signal, of its first frame.
+        self._previous: F32 | None = np.empty(framing.bins, np.float32) if want & FLUX else None
+        self._begun = False
 
-    def push(self, samples: F32) -> dict[str, F32]:
+        # Every block takes the same steps between the same arrays; the last are `_lanes`, one row per column.
+        width = max((place.stop for place in places.values()), default=0)
+        self._lanes = lanes = np.zeros((width, LANES), np.float32)
+        self._steps: list[Callable[[], object]] = []
+        block = spectra.block
+        power = block.power
+
+        def step(name: str, function: Callable[..., object], *args: object, **options: object) -> None:
+            """Have a descriptor computed if it is wanted."""
+            if name in want:
+                place = places[name]
+                out = lanes[place] if name in {"audSpec_Rfilt", "mfcc"} else lanes[place.start]
+                self._steps.append(partial(function, *args, **options, out=out))
+
+        step("pcm_RMSenergy", energy.rms_energy, block.energy, length=framing.length)
+        step("meanSquareEnergy", energy.mean_square_energy, block.energy, length=framing.length)
+        if want & MEL:
+            bank = auditory.mel_bank(framing, bands=bands, low=mel_low, high=mel_high)
+            loudness = {"floor": loudness_floor, "compression": compression}
+            edged = np.empty((bands + 2, LANES), np.float32)
+            mel, spectrum = edged[1:-1], np.empty((bands, LANES), np.float32)
+            self._steps.append(partial(auditory.mel_bands, power, bank=bank, out=edged))
+            if want & {"audspec_lengthL1norm", "loudness"}:
+                self._steps.append(partial(auditory.auditory_spectrum, mel, bank=bank, out=spectrum, **loudness))
+                step("audspec_lengthL1norm", auditory.band_mean, spectrum)
+                step("loudness", auditory.band_mean, spectrum)
+            if want & RASTA:
+                rasta = self._rasta = auditory.Rasta(bank, hop=hop, low=rasta_low, high=rasta_high, **loudness)
+                filtered = lanes[places["audSpec_Rfilt"]] if "audSpec_Rfilt" in want else spectrum
+                self._steps.append(lambda: rasta(mel, block.count, out=filtered))
+                step("audspecRasta_lengthL1norm", auditory.band_mean, filtered)
+            cepstrum = {"first": mfcc_first, "last": mfcc_last, "lifter": mfcc_lifter, "floor": mfcc_floor}
+            step("mfcc", auditory.mfcc, mel, **cepstrum)
+        for low, high, name in band_edges:
+            step(name, spectral.band_energy, power, framing=framing, low=low, high=high)
+        if want & SUMS or points:
+            sums = np.empty((2, LANES))
+            self._steps.append(partial(spectral.power_sums, power, framing=framing, out=sums))
+            if points:
+                out = lanes[places[roll_offs[0][1]].start :][: len(points)]
+                self._steps.append(partial(spectral.roll_off, power, sums, framing=framing, points=points, out=out))
+            step("pcm_fftMag_spectralCentroid", spectral.centroid, sums)
+            step("pcm_fftMag_spectralEntropy", spectral.entropy, power, sums, floor=entropy_floor)
+            if want & set(MOMENTS):
+                out = lanes[places[MOMENTS[0]].start :][: len(MOMENTS)]
+                self._steps.append(partial(spectral.moments, power, sums, framing=framing, out=out))
+            step("pcm_fftMag_spectralSlope", spectral.slope, sums, framing=framing)
+            step("pcm_fftMag_psySharpness", spectral.sharpness, power, sums, framing=framing)
+        change = block.magnitude, self._previous
+        step("pcm_fftMag_spectralFlux", spectral.flux, *change, first=1, last=framing.bins - 1)
+        below = int(np.searchsorted(framing.frequencies, flux_high, side="left")) - 1
+        step("spectralFlux", spectral.flux, *change, first=0, last=below)
+        step("pcm_fftMag_spectralHarmonicity", spectral.harmonicity, power)
+        for name, ratio, (middle, high) in (
+            ("alphaRatio", spectral.alpha_ratio, alpha_edges),
+            ("hammarbergIndex", spectral.hammarberg_index, hammarberg_edges),
+        ):
+            step(name, ratio, power, framing=framing, middle=middle, high=high)
+        for low, high, name in slope_edges:
+            step(name, spectral.band_slope, power, framing=framing, low=low, high=high)
+
+    def reset(self) -> None:
+        """Forget everything: a new signal begins."""
+        self._buffer.reset()
+        self._begun = False
+        if self._rasta is not None:
+            self._rasta.reset()
+
+    def push(self, samples: F32) -> F32:
         """Take the next samples; return the rows that are complete.
 
         Parameters
@@ -179,90 +271,33 @@ class ShortFrames:
 
         Returns
         -------
-        dict of str to ndarray of float32, shape (frames, width)
-            One entry for each wanted descriptor; 64 frames or none at a time.
+        ndarray of float32, shape (frames, columns)
+            Where each descriptor stands is said by `columns`. A multiple of 64 frames.
         """
         frames = self._buffer.push(samples)
         return self._rows(frames - frames % LANES)
 
-    def finish(self) -> dict[str, F32]:
-        """The signal is over; return the remaining rows."""
-        return self._rows(self.framing.count(len(self._buffer.samples)))
+    def finish(self, samples: F32 = NONE) -> F32:
+        """The signal is over, after these last samples; return the remaining rows."""
+        return self._rows(self._buffer.push(samples))
 
-    def _rows(self, frames: int) -> dict[str, F32]:
-        blocks = -(-frames // LANES)
-        lanes = np.empty((blocks, self._width, LANES), np.float32)
-        for b in range(blocks):
-            first = b * LANES
+    def split(self, rows: F32) -> dict[str, F32]:
+        """The rows of each wanted descriptor, shape (frames, its columns)."""
+        return {name: rows[:, place] for name, place in self.columns.items() if name in self._want}
+
+    def _rows(self, frames: int) -> F32:
+        rows = np.empty((frames, len(self._lanes)), np.float32)
+        for first in range(0, frames, LANES):
             block = self._spectra(self._buffer.samples, first, min(LANES, frames - first))
-            for name, value in self._descriptors(block).items():
-                lanes[b, self._columns[name]] = value
+            if self._previous is not None and not self._begun:
+                self._previous[:] = block.magnitude[:, 0]
+            for step in self._steps:
+                step()
+            rows[first : first + block.count] = self._lanes[:, : block.count].T
             if self._on_block is not None:
                 self._on_block(block)
-            if self._want & FLUX:
-                self._previous = block.magnitude[:, block.count - 1].copy()
+            if self._previous is not None:
+                self._previous[:] = block.magnitude[:, block.count - 1]
+            self._begun = True
         self._buffer.drop(frames)
-        rows = lanes.transpose(0, 2, 1).reshape(blocks * LANES, self._width)[:frames]
-        return {name: rows[:, columns] for name, columns in self._columns.items()}
-
-    def _descriptors(self, block: SpectrumBlock) -> dict[str, F32]:
-        want, framing, power = self._want, self.framing, block.power
-        result: dict[str, F32] = {}
-        if "pcm_RMSenergy" in want:
-            result["pcm_RMSenergy"] = energy.rms_energy(block.energy, length=framing.length)
-        if "meanSquareEnergy" in want:
-            result["meanSquareEnergy"] = energy.mean_square_energy(block.energy, length=framing.length)
-        if self._bank is not None:
-            self._auditory(block, self._bank, result)
-        for low, high, name in self._bands:
-            result[name] = spectral.band_energy(power, framing=framing, low=low, high=high)
-        if want & SUMS or self._points:
-            self._relative(power, result)
-        if "pcm_fftMag_spectralFlux" in want:
-            result["pcm_fftMag_spectralFlux"] = spectral.flux(
-                block.magnitude, self._previous, first=1, last=framing.bins - 1
-            )
-        if "spectralFlux" in want:
-            result["spectralFlux"] = spectral.flux(block.magnitude, self._previous, first=0, last=self._flux_last)
-        if "pcm_fftMag_spectralHarmonicity" in want:
-            result["pcm_fftMag_spectralHarmonicity"] = spectral.harmonicity(power)
-        if "alphaRatio" in want:
-            result["alphaRatio"] = spectral.alpha_ratio(power, framing=framing, **self._alpha)
-        if "hammarbergIndex" in want:
-            result["hammarbergIndex"] = spectral.hammarberg_index(power, framing=framing, **self._hammarberg)
-        for low, high, name in self._slopes:
-            result[name] = spectral.band_slope(power, framing=framing, low=low, high=high)
-        return result
-
-    def _auditory(self, block: SpectrumBlock, bank: auditory.MelBank, result: dict[str, F32]) -> None:
-        want = self._want
-        mel = auditory.mel_bands(block.power, bank=bank)
-        if want & {"audspec_lengthL1norm", "loudness"}:
-            mean = auditory.band_mean(auditory.auditory_spectrum(mel, bank=bank, **self._loudness))
-            result |= {name: mean for name in ("audspec_lengthL1norm", "loudness") if name in want}
-        if self._rasta is not None:
-            filtered = self._rasta(mel, block.count)
-            if "audSpec_Rfilt" in want:
-                result["audSpec_Rfilt"] = filtered
-            if "audspecRasta_lengthL1norm" in want:
-                result["audspecRasta_lengthL1norm"] = auditory.band_mean(filtered)
-        if "mfcc" in want:
-            result["mfcc"] = self._mfcc(mel)
-
-    def _relative(self, power: F32, result: dict[str, F32]) -> None:
-        want, framing = self._want, self.framing
-        sums = spectral.power_sums(power, framing=framing)
-        if self._points:
-            points = spectral.roll_off(power, sums, framing=framing, points=tuple(p for p, _ in self._points))
-            result |= {name: points[i] for i, (_, name) in enumerate(self._points)}
-        if "pcm_fftMag_spectralCentroid" in want:
-            result["pcm_fftMag_spectralCentroid"] = spectral.centroid(sums)
-        if "pcm_fftMag_spectralEntropy" in want:
-            result["pcm_fftMag_spectralEntropy"] = spectral.entropy(power, sums, floor=self._entropy_floor)
-        if want & set(MOMENTS):
-            values = spectral.moments(power, sums, framing=framing)
-            result |= {name: values[i] for i, name in enumerate(MOMENTS) if name in want}
-        if "pcm_fftMag_spectralSlope" in want:
-            result["pcm_fftMag_spectralSlope"] = spectral.slope(sums, framing=framing)
-        if "pcm_fftMag_psySharpness" in want:
-            result["pcm_fftMag_psySharpness"] = spectral.sharpness(power, sums, framing=framing)
+        return rows

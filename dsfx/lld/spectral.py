@@ -1,7 +1,8 @@
 """Descriptors of a spectrum: band energies, roll-off, flux, moments, entropy, slopes, level ratios.
 
 Specification, part 01 sections 10 and 11, part 04 sections 5 and 6. Arrays of a block are ``(bins, 64)``, one column
-per frame; results are ``(64,)`` or ``(width, 64)``. A band edge in Hz is meant on the nominal axis of a `Framing`.
+per frame; results are ``(64,)`` or ``(width, 64)``, written to `out` where that is given. A band edge in Hz is meant on
+the nominal axis of a `Framing`.
 """
 
 import math
@@ -12,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
+from .elementary import log2
 from .fft import LANES
 from .framing import Framing
 
@@ -67,25 +69,25 @@ def band_terms(framing: Framing, low: float, high: float) -> tuple[I64, F64]:
     return np.array([left, *between, right]), np.array([left_weight, *(1.0 for _ in between), right_weight])
 
 
-def band_energy(power: F32, *, framing: Framing, low: float, high: float) -> F32:
+def band_energy(power: F32, *, framing: Framing, low: float, high: float, out: F32 | None = None) -> F32:
     """Power between two frequencies, divided by the number of bins of the spectrum without DC, shape (64,)."""
     bins, weights = band_terms(framing, low, high)
-    result, total = _lanes(), np.empty(LANES)
-    _band_energy(power, bins, weights, total, result)
+    result = _lanes() if out is None else out
+    _band_energy(power, bins, weights, np.empty(LANES), result)
     return result
 
 
-def power_sums(power: F32, *, framing: Framing) -> F64:
+def power_sums(power: F32, *, framing: Framing, out: F64 | None = None) -> F64:
     """Total power and the sum of frequency times power, shape (2, 64), both without DC.
 
     Everything that is relative to the total power shares them.
     """
-    sums = np.empty((2, LANES))
+    sums = np.empty((2, LANES)) if out is None else out
     _power_sums(power, framing.frequencies, sums)
     return sums
 
 
-def roll_off(power: F32, sums: F64, *, framing: Framing, points: tuple[float, ...]) -> F32:
+def roll_off(power: F32, sums: F64, *, framing: Framing, points: tuple[float, ...], out: F32 | None = None) -> F32:
     """Frequency in Hz of the first bin that reaches each share of the total power, shape (len(points), 64).
 
     Parameters
@@ -97,7 +99,7 @@ def roll_off(power: F32, sums: F64, *, framing: Framing, points: tuple[float, ..
         Shares, 0 to 1.
     """
     shares = roll_off_shares(points)
-    result = np.empty((len(points), LANES), np.float32)
+    result = np.empty((len(points), LANES), np.float32) if out is None else out
     _roll_off(power, sums, shares, framing.resolution, result)
     return result
 
@@ -109,7 +111,7 @@ def roll_off_shares(points: tuple[float, ...]) -> F64:
     return np.array(points, dtype=np.float64)
 
 
-def flux(magnitude: F32, previous: F32 | None, *, first: int, last: int) -> F32:
+def flux(magnitude: F32, previous: F32 | None, *, first: int, last: int, out: F32 | None = None) -> F32:
     """Root mean square change of the magnitudes of bins `first` to `last` from frame to frame, shape (64,).
 
     Parameters
@@ -119,37 +121,41 @@ def flux(magnitude: F32, previous: F32 | None, *, first: int, last: int) -> F32:
         Magnitudes of the frame before the block; None at the start of the signal, where the flux is 0.
     first, last : int
     """
-    result, total = _lanes(), np.empty(LANES)
-    _flux(magnitude, magnitude[:, 0].copy() if previous is None else previous, first, last, total, result)
+    result = _lanes() if out is None else out
+    before = magnitude[:, 0].copy() if previous is None else previous
+    _flux(magnitude, before, first, last, np.empty(LANES), result)
     return result
 
 
-def centroid(sums: F64) -> F32:
+def centroid(sums: F64, *, out: F32 | None = None) -> F32:
     """Mean frequency in Hz, weighted by power, shape (64,); 0 for silence."""
-    return np.divide(sums[1], sums[0], out=np.zeros(LANES), where=sums[0] != 0).astype(np.float32)
+    result = _lanes() if out is None else out
+    _centroid(sums, result)
+    return result
 
 
-def moments(power: F32, sums: F64, *, framing: Framing) -> F32:
+def moments(power: F32, sums: F64, *, framing: Framing, out: F32 | None = None) -> F32:
     """Variance in Hz², skewness and kurtosis (3 for a Gaussian) about the centroid, shape (3, 64)."""
-    result = np.empty((3, LANES), np.float32)
+    result = np.empty((3, LANES), np.float32) if out is None else out
     _moments(power, sums, centroid(sums).astype(np.float64), framing.frequencies, np.empty((3, LANES)), result)
     return result
 
 
-def entropy(power: F32, sums: F64, *, floor: float = 1e-7) -> F32:
+def entropy(power: F32, sums: F64, *, floor: float = 1e-7, out: F32 | None = None) -> F32:
     """Entropy in bit of the spectrum taken as a distribution, shape (64,).
 
     Both the powers and their total are floored, so for near silence this is no proper entropy.
     """
-    result = _lanes()
+    result = _lanes() if out is None else out
     _entropy(power, sums, float(floor), np.empty(LANES), np.empty(LANES), result)
     return result
 
 
-def slope(sums: F64, *, framing: Framing) -> F32:
+def slope(sums: F64, *, framing: Framing, out: F32 | None = None) -> F32:
     """Slope of the regression of power over frequency, times the number of bins less two, shape (64,)."""
-    n, s_f, denominator = _regression_terms(framing)
-    return ((n - 1) * (n * sums[1] - s_f * sums[0]) / denominator).astype(np.float32)
+    result = _lanes() if out is None else out
+    _slope(sums, *_regression_terms(framing), result)
+    return result
 
 
 @lru_cache(maxsize=32)
@@ -159,9 +165,9 @@ def _regression_terms(framing: Framing) -> tuple[int, float, float]:
     return len(f), s_f, len(f) * s_ff - s_f * s_f
 
 
-def sharpness(power: F32, sums: F64, *, framing: Framing) -> F32:
+def sharpness(power: F32, sums: F64, *, framing: Framing, out: F32 | None = None) -> F32:
     """Psychoacoustic sharpness: the centroid on the Bark scale with more weight above 16 Bark, shape (64,)."""
-    result = _lanes()
+    result = _lanes() if out is None else out
     _sharpness(power, sums, _sharpness_weights(framing), result)
     return result
 
@@ -179,9 +185,9 @@ def _sharpness_weights(framing: Framing) -> F64:
     return np.array([0.0, *(weight(float(f)) for f in framing.frequencies[1:])])
 
 
-def harmonicity(power: F32) -> F32:
+def harmonicity(power: F32, *, out: F32 | None = None) -> F32:
     """Mean absolute difference of successive local extrema of the power spectrum, shape (64,)."""
-    result = _lanes()
+    result = _lanes() if out is None else out
     _harmonicity(power, _lanes(), result)
     return result
 
@@ -195,29 +201,33 @@ def level_bins(framing: Framing, middle: float, high: float) -> tuple[int, int]:
     return int(np.searchsorted(f, middle, side="left")), int(np.searchsorted(f, high, side="right"))
 
 
-def alpha_ratio(power: F32, *, framing: Framing, middle: float = 1000.0, high: float = 5000.0) -> F32:
+def alpha_ratio(
+    power: F32, *, framing: Framing, middle: float = 1000.0, high: float = 5000.0, out: F32 | None = None
+) -> F32:
     """Level of `middle` to `high` over the level below `middle` in dB, shape (64,); 0 if there is nothing below."""
     split, stop = level_bins(framing, middle, high)
-    result, lower, upper = _lanes(), _lanes(), _lanes()
-    _alpha_ratio(power, split, stop, POWER_FLOOR, PER_DECADE, lower, upper, result)
+    result = _lanes() if out is None else out
+    _alpha_ratio(power, split, stop, POWER_FLOOR, PER_DECADE, _lanes(), _lanes(), result)
     return result
 
 
-def hammarberg_index(power: F32, *, framing: Framing, middle: float = 2000.0, high: float = 5000.0) -> F32:
+def hammarberg_index(
+    power: F32, *, framing: Framing, middle: float = 2000.0, high: float = 5000.0, out: F32 | None = None
+) -> F32:
     """Highest level below `middle` over the highest of `middle` to `high` in dB, shape (64,); 0 if the latter is 0."""
     split, stop = level_bins(framing, middle, high)
-    result, lower, upper = _lanes(), _lanes(), _lanes()
-    _hammarberg(power, split, stop, POWER_FLOOR, PER_DECADE, lower, upper, result)
+    result = _lanes() if out is None else out
+    _hammarberg(power, split, stop, POWER_FLOOR, PER_DECADE, _lanes(), _lanes(), result)
     return result
 
 
-def band_slope(power: F32, *, framing: Framing, low: float, high: float) -> F32:
+def band_slope(power: F32, *, framing: Framing, low: float, high: float, out: F32 | None = None) -> F32:
     """Slope of the power level between two frequencies in dB/Hz, shape (64,).
 
     Not an exact weighted regression (a flat spectrum does not have slope 0), but the field's definition.
     """
     bins, weights, n, s_f, s_ff = _slope_terms(framing, low, high)
-    result = _lanes()
+    result = _lanes() if out is None else out
     _band_slope(power, bins, weights, framing.frequencies, n, s_f, s_ff, POWER_FLOOR, np.empty((2, LANES)), result)
     return result
 
@@ -251,6 +261,18 @@ def _power_sums(power: F32, frequencies: F64, sums: F64) -> None:
             p = np.float64(power[k, i])
             total[i] += p
             first[i] += f * p
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _centroid(sums: F64, result: F32) -> None:
+    for i in range(LANES):
+        result[i] = sums[1, i] / sums[0, i] if sums[0, i] != 0 else 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _slope(sums: F64, n: int, s_f: float, denominator: float, result: F32) -> None:
+    for i in range(LANES):
+        result[i] = (n - 1) * (n * sums[1, i] - s_f * sums[0, i]) / denominator
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -324,30 +346,9 @@ def _entropy(power: F32, sums: F64, floor: float, total: F64, work: F64, result:
         for i in range(LANES):
             # The logarithm of the quotient: a difference of logarithms would cancel in silence.
             p = max(np.float64(power[k, i]), floor) / total[i]
-            work[i] += p * _log2(p)
+            work[i] += p * log2(p)
     for i in range(LANES):
         result[i] = -work[i]
-
-
-SQRT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
-L0, L1, L2, L3, L4, L5, L6, L7, L8, L9 = (2 / math.log(2) / (2 * i + 1) for i in range(10))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _log2(x: float) -> float:
-    """Logarithm of a positive normal number to 4e-16 relative, also near 1; vectorises, which the C library's does not.
-
-    x = 2^k m with m between sqrt(1/2) and sqrt(2), log m = 2 atanh((m - 1) / (m + 1)) by its series.
-    """
-    bits = np.float64(x).view(np.int64)
-    k = (bits - SQRT_HALF_BITS) >> np.int64(52)
-    m = np.int64(bits - (k << np.int64(52))).view(np.float64)
-    s = (m - 1.0) / (m + 1.0)
-    t = s * s
-    t2 = t * t
-    t4 = t2 * t2
-    series = ((L0 + L1 * t) + (L2 + L3 * t) * t2) + ((L4 + L5 * t) + (L6 + L7 * t) * t2) * t4
-    return np.float64(k) + s * (series + (L8 + L9 * t) * (t4 * t4))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -24,9 +24,9 @@ frames_transformed: Counter[int] = Counter()
 """Frames transformed so far in this process, by transform length. Every frame should be transformed once."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class SpectrumBlock:
-    """Up to 64 consecutive frames. The arrays are reused by the next block: copy what must last.
+    """Up to 64 consecutive frames. It is used again for the next ones: copy what must last.
 
     Attributes
     ----------
@@ -62,6 +62,12 @@ class FrameSpectra:
     power, complex_spectrum : bool
         Whether `SpectrumBlock.power` and whether `re` and `im` are filled. Without them it is faster.
 
+    Attributes
+    ----------
+    framing : Framing
+    block : SpectrumBlock
+        The latest.
+
     References
     ----------
     Specification, part 01 sections 3 to 5 and part 04 section 1.
@@ -92,11 +98,14 @@ class FrameSpectra:
         )
         self._even = lane_array(framing.nfft // 2)
         self._odd = lane_array(framing.nfft // 2)
-        self._energy = np.zeros(LANES)
-        self._magnitude = lane_array(framing.bins)
-        self._square = lane_array(framing.bins if power else 0)
-        self._re = lane_array(framing.bins if complex_spectrum else 0)
-        self._im = lane_array(framing.bins if complex_spectrum else 0)
+        self.block = SpectrumBlock(
+            0,
+            energy=np.zeros(LANES),
+            re=lane_array(framing.bins if complex_spectrum else 0),
+            im=lane_array(framing.bins if complex_spectrum else 0),
+            magnitude=lane_array(framing.bins),
+            power=lane_array(framing.bins if power else 0),
+        )
 
     def __call__(self, samples: F32, first: int, count: int) -> SpectrumBlock:
         """Spectra of `count` frames of `samples` from frame `first` on.
@@ -108,7 +117,7 @@ class FrameSpectra:
         first, count : int
             All of them complete; at most 64.
         """
-        framing = self.framing
+        framing, block = self.framing, self.block
         if not (first >= 0 and 0 <= count <= LANES and first + count <= framing.count(len(samples))):
             raise ConfigError(
                 f"frames {first} to {first + count - 1} wanted, expected at most {LANES} of the "
@@ -123,19 +132,20 @@ class FrameSpectra:
             self._hops,
             self._even,
             self._odd,
-            self._energy,
+            block.energy,
         )
+        block.count = count
         if not self._transform:
-            return SpectrumBlock(count, self._energy, self._re, self._im, self._magnitude, self._square)
+            return block
         if self._complex_spectrum:
-            real_spectrum(self._even, self._odd, self._plan, self._re, self._im)
-            _magnitude(self._re, self._im, self._magnitude)
+            real_spectrum(self._even, self._odd, self._plan, block.re, block.im)
+            _magnitude(block.re, block.im, block.magnitude)
         else:
-            real_magnitude(self._even, self._odd, self._plan, self._magnitude)
+            real_magnitude(self._even, self._odd, self._plan, block.magnitude)
         if self._power:
-            _square(self._magnitude, self._square)
+            _square(block.magnitude, block.power)
         frames_transformed[framing.nfft] += count
-        return SpectrumBlock(count, self._energy, self._re, self._im, self._magnitude, self._square)
+        return block
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -70,8 +70,7 @@ def smooth(rows, count):
 def check(signal, rate, label):
     samples = prepare_samples(signal, compat="int16")
     stream = ShortFrames(rate, want=frozenset(COMPARE + GEMAPS))
-    first, last = stream.push(samples), stream.finish()
-    rows = {name: np.concatenate([first[name], last[name]]) for name in first}
+    rows = stream.split(np.concatenate([stream.push(samples), stream.finish()]))
     rows["pcm_zcr"] = zero_crossing_rate(samples, framing=Framing(rate, 0.06, 0.01))[:, None]
     compared = 0
     for feature_set, names in (("ComParE_2016", [*COMPARE, "pcm_zcr"]), ("eGeMAPSv02", GEMAPS)):

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,23 @@ def powers(framing, seed=0):
     power[:, 1] = 0
     power[:, 2] = np.arange(framing.bins) == 7
     return power
+
+
+@pytest.mark.parametrize("compression", [0.33, 0.1, 0.999, -0.5, 2.0])
+@pytest.mark.parametrize("floor", [auditory.FLOOR, 1e-40, 0.0])
+def test_compression_is_the_rounded_power(compression, floor):
+    if floor == 0 and compression < 0:
+        return
+    random = np.random.default_rng(0)
+    exponent = np.float64(np.float32(compression))
+    bank = auditory.mel_bank(Framing(16000, 0.02, 0.01))
+    for _ in range(40):
+        bands = (10.0 ** random.uniform(-12, 6, (bank.bands, LANES))).astype(np.float32)
+        bands[random.random(bands.shape) < 0.05] = 0
+        got = auditory.auditory_spectrum(bands, bank=bank, floor=floor, compression=compression)
+        base = np.maximum(bands, np.float32(floor)) * bank.equal_loudness[:, None]
+        expected = np.array([[math.pow(v, exponent) for v in row] for row in base.astype(np.float64)])
+        assert np.array_equal(got, expected.astype(np.float32))
 
 
 @pytest.mark.parametrize("rate", RATES)

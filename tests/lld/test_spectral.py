@@ -96,16 +96,6 @@ def test_harmonicity():
     assert got[1] == got[2] == 0
 
 
-def test_logarithm():
-    random = np.random.default_rng(0)
-    values = np.concatenate(
-        [np.exp(random.uniform(-700, 700, 2000)), 1 + random.uniform(-1e-3, 1e-3, 2000), 2.0 ** np.arange(-9, 9)]
-    )
-    got = np.array([spectral._log2(v) for v in values])
-    expected = np.array([math.log2(v) for v in values])
-    assert np.all(np.abs(got - expected) <= 1e-15 * np.abs(expected))
-
-
 def test_silence():
     framing = Framing(16000, 0.02, 0.01)
     power = np.zeros((framing.bins, LANES), np.float32)
