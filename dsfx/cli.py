@@ -235,6 +235,200 @@ def train(labels: Path, output: Path, **options: Any) -> None:
     click.echo(f"{written}: try dsfx extract RECORDINGS -o feats.parquet --set deep:{written}", err=True)
 
 
+def _numbers(context: click.Context, option: click.Parameter, value: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value}: expected numbers such as 0.001,0.01,0.1") from None
+
+
+@cli.command()
+@click.argument("features", metavar="FEATS.parquet")
+@click.argument("labels", metavar="LABELS.csv")
+@click.option("-o", "--output", metavar="REPORTDIR", required=True, help="Folder for the report and the results.")
+@click.option(
+    "-s",
+    "--set",
+    "sets",
+    metavar="NAME",
+    multiple=True,
+    help="Feature set to evaluate, may be given several times; A+B is the two together. Default: all of the table, "
+    "each on its own.",
+)
+@click.option("--table", "tables", metavar="FEATS2", multiple=True, help="Further feature table of the same clips.")
+@click.option(
+    "--test",
+    nargs=2,
+    metavar="FEATS LABELS",
+    help="Train on the first corpus and test on this other one, on the classes they share.",
+)
+@click.option("--column", metavar="NAME", default="emotion", show_default=True, help="The column of labels to tell.")
+@click.option(
+    "--group", metavar="NAME", default="speaker", show_default=True, help="The column of labels that says who speaks."
+)
+@click.option(
+    "--protocol",
+    metavar="NAME",
+    default="loso",
+    show_default=True,
+    help="loso: each speaker left out once. kfold:K: K folds of whole speakers. column:NAME: the folds, or train and "
+    "test, in a column of the labels. random:K: folds that mix speakers.",
+)
+@click.option("--repeats", metavar="N", type=int, default=1, show_default=True, help="Draw the folds N times.")
+@click.option(
+    "-c",
+    "--classifier",
+    "classifiers",
+    metavar="NAME",
+    multiple=True,
+    default=("linear-svm",),
+    show_default=True,
+    help="linear-svm, rbf-svm, logistic or mlp; may be given several times.",
+)
+@click.option(
+    "--c",
+    "c",
+    metavar="NUMBERS",
+    default="1e-5,1e-4,1e-3,1e-2,1e-1,1,10",
+    show_default=True,
+    callback=_numbers,
+    help="Values of C to choose from, inside the training part.",
+)
+@click.option(
+    "--standardise",
+    type=click.Choice(["global", "speaker"]),
+    default="global",
+    show_default=True,
+    help="By mean and deviation of the training part, or of each speaker.",
+)
+@click.option("--vote", is_flag=True, help="Let the rows of one file (windows, segments) vote on its class.")
+@click.option(
+    "--model",
+    "models",
+    metavar="MODELDIR",
+    multiple=True,
+    help="Folder of the model behind a deep set, to see whether it knows the clips.",
+)
+@click.option(
+    "--allow-leakage", is_flag=True, help="Evaluate although a model or the training part has seen test clips."
+)
+@click.option("--bootstrap", "times", metavar="N", type=int, default=2000, show_default=True, help="Resamples.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of folds, networks and resamples.")
+@click.option("--save", is_flag=True, help="Learn the best combination from all clips; for dsfx predict.")
+@click.option(
+    "-j", "--jobs", metavar="N", type=int, default=1, show_default=True, help="Worker processes; 0: all cores."
+)
+def evaluate(features: str, labels: str, output: str, **options: Any) -> None:
+    """Compare feature sets: how well do they tell emotions of unheard speakers?
+
+    Needs the extra `evaluate`. Writes REPORTDIR/report.html, results.json and predictions.parquet. Run the same command
+    again after an interruption and it goes on.
+    """
+    import shlex
+
+    from .evaluate import evaluate as run
+    from .evaluate import need
+
+    need("evaluation")
+    from .evaluate.report import terminal
+
+    with _folds() as (on_progress, on_note):
+        found = run(
+            features,
+            labels,
+            output=output,
+            command=shlex.join(["dsfx", *sys.argv[1:]]),
+            on_progress=on_progress,
+            on_note=on_note,
+            **options,
+        )
+    terminal(found)
+    click.echo(f"{Path(output) / 'report.html'}: the report", err=True)
+
+
+@cli.command()
+@click.argument("classifier", metavar="PIPELINE.skops")
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("-o", "--output", metavar="OUT.csv", required=True, help="The table of predictions.")
+@click.option("--model", "models", metavar="MODELDIR", multiple=True, help="Folder of the model behind a deep set.")
+@click.option(
+    "-j", "--jobs", metavar="N", type=int, default=1, show_default=True, help="Worker processes; 0: all cores."
+)
+@click.pass_context
+def predict(
+    context: click.Context, classifier: str, inputs: tuple[str, ...], output: str, models: tuple[str, ...], jobs: int
+) -> None:
+    """Tell the classes of new recordings by a classifier that `dsfx evaluate --save` stored.
+
+    INPUT: as for `dsfx extract`, or a feature table. OUT.csv gets the columns file, start, end, label, and the
+    probability of every class.
+    """
+    from .evaluate import need
+
+    need("prediction")
+    from .evaluate.saved import predict as run
+
+    with _progress() as (on_progress, on_note):
+        rows, failed, failures = run(
+            classifier, inputs, output, jobs=jobs, models=models, on_progress=on_progress, on_note=on_note
+        )
+    click.echo(f"{output}: {rows} rows", err=True)
+    for file, error in failures[:20]:
+        click.echo(f"{file}: {error}", err=True)
+    context.exit(1 if failed else 0)
+
+
+@cli.command()
+@click.argument("features", metavar="FEATS.parquet")
+@click.option("-o", "--output", metavar="OUT", required=True, help="A name ending in .csv, .arff, .libsvm or .npy.")
+@click.option("--labels", metavar="LABELS.csv", help="Write the rows that have a label, with it.")
+@click.option("-s", "--set", "sets", metavar="NAME", multiple=True, help="Sets to write. Default: all columns.")
+@click.option("--column", metavar="NAME", default="emotion", show_default=True, help="The column of labels.")
+def export(features: str, output: str, **options: Any) -> None:
+    """Write a feature table for other programs: CSV, ARFF (Weka), LIBSVM or NumPy.
+
+    Next to .libsvm and .npy, OUT.rows.csv names the rows, OUT.columns.csv the columns, and OUT.classes.csv the numbers
+    of the classes.
+    """
+    from .export import export as run
+
+    rows, columns = run(features, output, **options)
+    click.echo(f"{output}: {rows} rows × {columns} features", err=True)
+
+
+@contextmanager
+def _folds() -> Iterator[Any]:
+    """Show finished folds on stderr: a bar on a terminal, a plain line now and then elsewhere."""
+    import time
+
+    from rich.console import Console
+    from rich.progress import Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    last = time.perf_counter()
+
+    def line(done: int, total: int) -> None:
+        nonlocal last
+        if time.perf_counter() - last >= 20:
+            last = time.perf_counter()
+            click.echo(f"{done}/{total} folds", err=True)
+
+    def note(text: str) -> None:
+        # Warnings come again, in red, with the results.
+        if not text.startswith("WARNING: "):
+            click.echo(text, err=True)
+
+    if not sys.stderr.isatty():
+        yield line, note
+        return
+    with Progress(*Progress.get_default_columns()[:3], TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("folds", total=None)
+        yield (
+            lambda done, total: bar.update(task, completed=done, total=total),
+            lambda text: console.print(text, markup=False),
+        )
+
+
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("dsfx-demo"))
 @click.option(
