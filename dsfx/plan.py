@@ -85,6 +85,9 @@ class Plan:
         self.names = [list(entry.names) for entry in self._sets]
         self.units = [list(entry.units) for entry in self._sets]
         self._fronts = _fronts(self._sets)
+        known: dict[Any, int] = {}
+        for entry in self._sets:
+            entry.number(known)
         # Engines that wait for another signal: to build their tables and arrays takes as long as a second of speech.
         self._idle: list[list[_FrontStream]] = []
 
@@ -437,6 +440,14 @@ class _SetPlan:
         for plan in self.contours.values():
             plan.connect(front, tracker)
 
+    def number(self, known: dict[Any, int]) -> None:
+        """Replace what contours and functionals are computed from by a number each: it is looked up per signal."""
+        for contours in self.contours.values():
+            contours.key = known.setdefault((contours.key, contours.with_delta), len(known))
+        for summary in self.summaries:
+            inputs = tuple(self.contours[name].key for name, _ in summary.group.contours)
+            summary.key = known.setdefault((self.front, inputs, summary.key), len(known))
+
     def released(self, found: list[int]) -> int | None:
         """Frames its own tracker released before the end."""
         trackers = [plan.tracker for plan in self.contours.values() if plan.tracker is not None]
@@ -456,7 +467,7 @@ class _SetPlan:
         parts = []
         for i, summary in enumerate(self.summaries):
             frames = end.frames[str(i)]
-            key = (self.front, frames, summary.key, tuple(self.contours[n].key for n, _ in summary.group.contours))
+            key = summary.key, frames
             if key not in memory:
                 memory[key] = summary(ready, frames)
             parts.append(memory[key])
@@ -474,7 +485,7 @@ class _GroupPlan:
         self.input = np.array([0 if single else group.streams.index(c.stream) for c in group.columns])
         self.tracker: int | None = None
         self.pieces: list[tuple[str | int, slice, slice]] = []
-        self.key: tuple[Any, ...] = ()
+        self.key: Any = None  # equal for contours that are equal
         self.gates = tuple(
             (gate, np.array(columns))
             for gate in ("voiced", "unvoiced")
@@ -544,7 +555,7 @@ class _GroupPlan:
 
     def whole(self, found: _Found, end: Ends, memory: dict[Any, Any]) -> tuple[F32, F32 | None]:
         """Smoothed contours and their deltas of a whole signal."""
-        key = (self.key, self.with_delta, end.first)
+        key = self.key, end.first
         if key in memory:
             return memory[key]
         x = self.raw(found.values)
@@ -577,7 +588,7 @@ class _SummaryPlan:
         self.group = group
         parameters = {name: dict(block) for name, block in group.parameters}
         self.summary = Summary(group.compute, parameters, spec.hop)
-        self.key = (group.contours, group.columns, group.nonzero, group.compute, group.parameters)
+        self.key: Any = (group.contours, group.columns, group.nonzero, group.compute, group.parameters)
         self.columns = [
             (column, is_delta)
             for name, is_delta in group.contours
