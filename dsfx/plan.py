@@ -16,7 +16,7 @@ from .catalogue import contour_unit, functional_unit
 from .errors import ConfigError
 from .functionals.contours import Contours
 from .functionals.ends import Ends, ends
-from .functionals.smoothing import delta, delta_in_segments, smooth
+from .functionals.smoothing import close, delta, delta_in_segments, smooth
 from .functionals.summary import Summary
 from .lld.energy import ZeroCrossings
 from .lld.fft import LANES
@@ -486,11 +486,10 @@ class _GroupPlan:
         self.tracker: int | None = None
         self.pieces: list[tuple[str | int, slice, slice]] = []
         self.key: Any = None  # equal for contours that are equal
-        self.gates = tuple(
-            (gate, np.array(columns))
-            for gate in ("voiced", "unvoiced")
-            if (columns := [i for i, column in enumerate(group.columns) if column.gate == gate])
-        )
+        # Whether each column is open in unvoiced and in voiced frames.
+        gates = [column.gate for column in group.columns]
+        self.open_in = np.array([[gate != "voiced" for gate in gates], [gate != "unvoiced" for gate in gates]])
+        self.gates = any(gates)
 
     def connect(self, front: _Front, tracker: int | None) -> None:
         """Learn where in the shared descriptors the columns stand."""
@@ -527,7 +526,7 @@ class _GroupPlan:
             front.long,
             front.hop,
             tuple((origin, source.start, source.stop) for origin, source, _ in self.pieces),
-            tuple((gate, *columns) for gate, columns in self.gates),
+            tuple(column.gate for column in group.columns),
             group.joined,
             group.smoothing,
             group.delta,
@@ -544,13 +543,7 @@ class _GroupPlan:
             rows = values[origin][:frames, source]
             out[: len(rows), target] = rows
         if self.gates:
-            voiced = values[self.voice][:, self.voiced_at] > 0
-            for gate, columns in self.gates:
-                closed = voiced if gate == "unvoiced" else ~voiced
-                if len(columns) == out.shape[1]:
-                    out[closed] = 0
-                else:
-                    out[np.ix_(closed, columns)] = 0
+            close(out, values[self.voice][:, self.voiced_at] > 0, self.open_in)
         return out
 
     def whole(self, found: _Found, end: Ends, memory: dict[Any, Any]) -> tuple[F32, F32 | None]:
@@ -568,9 +561,8 @@ class _GroupPlan:
 
     def _limits(self, end: Ends, what: str) -> I64:
         limits = end.limits[f"{self.group.name}:{what}"]
-        if what == "delta" and self.group.smoothing != "none":
-            return np.ascontiguousarray(np.broadcast_to(limits, (len(limits), len(self.group.columns))))
-        return np.ascontiguousarray(limits[:, self.input])
+        smoothed = what == "delta" and self.group.smoothing != "none"  # all columns come from one table
+        return limits.take(np.zeros_like(self.input) if smoothed else self.input, axis=1)
 
     def smooth(self, x: F32, first: int, last: int, limits: I64) -> F32:
         return smooth(x, first, last, limits, self.group.smoothing == "nonzero")
@@ -596,7 +588,7 @@ class _SummaryPlan:
             if not group.columns or column.name in group.columns
         ]
         self.pick = [
-            [i for i, column in enumerate(spec.group(name).columns) if column.name in group.columns]
+            np.array([i for i, column in enumerate(spec.group(name).columns) if column.name in group.columns], np.intp)
             if group.columns
             else None
             for name, _ in group.contours
@@ -612,7 +604,7 @@ class _SummaryPlan:
         for (name, is_delta), pick in zip(self.group.contours, self.pick, strict=True):
             x = ready[name][is_delta]
             if x is not None:
-                parts.append(x[:frames] if pick is None else x[:frames, pick])
+                parts.append(x[:frames] if pick is None else x[:frames].take(pick, axis=1))
         x = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
         return self.summary(Contours(x, self.group.nonzero)).ravel()
 
