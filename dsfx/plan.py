@@ -16,7 +16,7 @@ from .catalogue import contour_unit, functional_unit
 from .errors import ConfigError
 from .functionals.contours import Contours
 from .functionals.ends import Ends, ends
-from .functionals.smoothing import delta, delta_in_segments, smooth
+from .functionals.smoothing import close, delta, delta_in_segments, smooth
 from .functionals.summary import Summary
 from .lld.energy import ZeroCrossings
 from .lld.fft import LANES
@@ -85,6 +85,9 @@ class Plan:
         self.names = [list(entry.names) for entry in self._sets]
         self.units = [list(entry.units) for entry in self._sets]
         self._fronts = _fronts(self._sets)
+        known: dict[Any, int] = {}
+        for entry in self._sets:
+            entry.number(known)
         # Engines that wait for another signal: to build their tables and arrays takes as long as a second of speech.
         self._idle: list[list[_FrontStream]] = []
 
@@ -437,6 +440,14 @@ class _SetPlan:
         for plan in self.contours.values():
             plan.connect(front, tracker)
 
+    def number(self, known: dict[Any, int]) -> None:
+        """Replace what contours and functionals are computed from by a number each: it is looked up per signal."""
+        for contours in self.contours.values():
+            contours.key = known.setdefault((contours.key, contours.with_delta), len(known))
+        for summary in self.summaries:
+            inputs = tuple(self.contours[name].key for name, _ in summary.group.contours)
+            summary.key = known.setdefault((self.front, inputs, summary.key), len(known))
+
     def released(self, found: list[int]) -> int | None:
         """Frames its own tracker released before the end."""
         trackers = [plan.tracker for plan in self.contours.values() if plan.tracker is not None]
@@ -456,7 +467,7 @@ class _SetPlan:
         parts = []
         for i, summary in enumerate(self.summaries):
             frames = end.frames[str(i)]
-            key = (self.front, frames, summary.key, tuple(self.contours[n].key for n, _ in summary.group.contours))
+            key = summary.key, frames
             if key not in memory:
                 memory[key] = summary(ready, frames)
             parts.append(memory[key])
@@ -474,12 +485,11 @@ class _GroupPlan:
         self.input = np.array([0 if single else group.streams.index(c.stream) for c in group.columns])
         self.tracker: int | None = None
         self.pieces: list[tuple[str | int, slice, slice]] = []
-        self.key: tuple[Any, ...] = ()
-        self.gates = tuple(
-            (gate, np.array(columns))
-            for gate in ("voiced", "unvoiced")
-            if (columns := [i for i, column in enumerate(group.columns) if column.gate == gate])
-        )
+        self.key: Any = None  # equal for contours that are equal
+        # Whether each column is open in unvoiced and in voiced frames.
+        gates = [column.gate for column in group.columns]
+        self.open_in = np.array([[gate != "voiced" for gate in gates], [gate != "unvoiced" for gate in gates]])
+        self.gates = any(gates)
 
     def connect(self, front: _Front, tracker: int | None) -> None:
         """Learn where in the shared descriptors the columns stand."""
@@ -516,7 +526,7 @@ class _GroupPlan:
             front.long,
             front.hop,
             tuple((origin, source.start, source.stop) for origin, source, _ in self.pieces),
-            tuple((gate, *columns) for gate, columns in self.gates),
+            tuple(column.gate for column in group.columns),
             group.joined,
             group.smoothing,
             group.delta,
@@ -533,18 +543,12 @@ class _GroupPlan:
             rows = values[origin][:frames, source]
             out[: len(rows), target] = rows
         if self.gates:
-            voiced = values[self.voice][:, self.voiced_at] > 0
-            for gate, columns in self.gates:
-                closed = voiced if gate == "unvoiced" else ~voiced
-                if len(columns) == out.shape[1]:
-                    out[closed] = 0
-                else:
-                    out[np.ix_(closed, columns)] = 0
+            close(out, values[self.voice][:, self.voiced_at] > 0, self.open_in)
         return out
 
     def whole(self, found: _Found, end: Ends, memory: dict[Any, Any]) -> tuple[F32, F32 | None]:
         """Smoothed contours and their deltas of a whole signal."""
-        key = (self.key, self.with_delta, end.first)
+        key = self.key, end.first
         if key in memory:
             return memory[key]
         x = self.raw(found.values)
@@ -557,9 +561,8 @@ class _GroupPlan:
 
     def _limits(self, end: Ends, what: str) -> I64:
         limits = end.limits[f"{self.group.name}:{what}"]
-        if what == "delta" and self.group.smoothing != "none":
-            return np.ascontiguousarray(np.broadcast_to(limits, (len(limits), len(self.group.columns))))
-        return np.ascontiguousarray(limits[:, self.input])
+        smoothed = what == "delta" and self.group.smoothing != "none"  # all columns come from one table
+        return limits.take(np.zeros_like(self.input) if smoothed else self.input, axis=1)
 
     def smooth(self, x: F32, first: int, last: int, limits: I64) -> F32:
         return smooth(x, first, last, limits, self.group.smoothing == "nonzero")
@@ -577,7 +580,7 @@ class _SummaryPlan:
         self.group = group
         parameters = {name: dict(block) for name, block in group.parameters}
         self.summary = Summary(group.compute, parameters, spec.hop)
-        self.key = (group.contours, group.columns, group.nonzero, group.compute, group.parameters)
+        self.key: Any = (group.contours, group.columns, group.nonzero, group.compute, group.parameters)
         self.columns = [
             (column, is_delta)
             for name, is_delta in group.contours
@@ -585,7 +588,7 @@ class _SummaryPlan:
             if not group.columns or column.name in group.columns
         ]
         self.pick = [
-            [i for i, column in enumerate(spec.group(name).columns) if column.name in group.columns]
+            np.array([i for i, column in enumerate(spec.group(name).columns) if column.name in group.columns], np.intp)
             if group.columns
             else None
             for name, _ in group.contours
@@ -601,7 +604,7 @@ class _SummaryPlan:
         for (name, is_delta), pick in zip(self.group.contours, self.pick, strict=True):
             x = ready[name][is_delta]
             if x is not None:
-                parts.append(x[:frames] if pick is None else x[:frames, pick])
+                parts.append(x[:frames] if pick is None else x[:frames].take(pick, axis=1))
         x = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
         return self.summary(Contours(x, self.group.nonzero)).ravel()
 

@@ -6,8 +6,6 @@ what is sequential in one contour (sorting, peaks, segments). Contours whose zer
 they are padded with zeros, which leave every sum as it is.
 """
 
-from functools import cached_property
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -49,35 +47,21 @@ class Contours:
             self.x = np.zeros_like(x)
             _close_gaps(x, self.x, self.n)
             self.x = self.x[: max(1, int(self.n.max(initial=0)))]
+        basics = np.zeros((4, self.count), F32)
+        _basics(self.x, self.n, np.zeros(self.count), basics)
+        self.minimum: Float32s = basics[0]
+        self.maximum: Float32s = basics[1]
+        self.range: Float32s = basics[2]
+        self.mean: Float32s = basics[3]
+        self._rows: Float32s | None = None
 
-    @cached_property
+    @property
     def rows(self) -> Float32s:
         """The same values, shape (contours, frames)."""
-        return np.ascontiguousarray(self.x.T)
+        if self._rows is None:
+            self._rows = np.ascontiguousarray(self.x.T)
+        return self._rows
 
-    @cached_property
-    def _basics(self) -> Float32s:
-        out = np.zeros((4, self.count), F32)
-        _basics(self.x, self.n, np.zeros(self.count), out)
-        return out
-
-    @property
-    def minimum(self) -> Float32s:
-        return self._basics[0]
-
-    @property
-    def maximum(self) -> Float32s:
-        return self._basics[1]
-
-    @property
-    def range(self) -> Float32s:
-        return self._basics[2]
-
-    @property
-    def mean(self) -> Float32s:
-        return self._basics[3]
-
-    @cached_property
     def ascending(self) -> Float32s:
         """Each contour sorted, shape (contours, frames); the first ``n`` values of a row count."""
         rows = self.rows.copy()

@@ -26,7 +26,7 @@ def percentiles(contours: Contours, out: Float32s, shares: Shares, ranges: Pairs
     ranges : int64 array, shape (ranges, 2)
         Which two percentiles.
     """
-    _interpolate(contours.ascending, contours.n, shares, ranges, out)
+    _interpolate(contours.ascending(), contours.n, shares, ranges, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .contours import Float32s
 
-__all__ = ["delta", "delta_in_segments", "smooth"]
+__all__ = ["close", "delta", "delta_in_segments", "smooth"]
 
 Limits = NDArray[np.int64]
 
@@ -72,6 +72,24 @@ def delta_in_segments(
     """
     out = np.empty((last - first + len(limits), x.shape[1]), np.float32)
     return out, _delta_in_segments(x, first, last, limits, np.float32(denominator), out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def close(x: Float32s, voiced: NDArray[np.bool_], open_in: NDArray[np.bool_]) -> None:
+    """Set to 0 what counts in voiced or in unvoiced frames only.
+
+    Parameters
+    ----------
+    x : float32 array, shape (frames, contours)
+    voiced : bool array, shape (frames,)
+    open_in : bool array, shape (2, contours)
+        Whether each contour is left alone in unvoiced, and in voiced frames.
+    """
+    for i in range(x.shape[0]):
+        leave = open_in[1 if voiced[i] else 0]
+        for c in range(x.shape[1]):
+            if not leave[c]:
+                x[i, c] = np.float32(0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -67,6 +67,9 @@ SEMITONE_REFERENCE = 27.5
 MAX_PENDING = 8 * LANES
 """Rows that may wait for a block of voiced frames to fill."""
 
+BATCH = 8
+"""Blocks of 64 frames between two rounds of the trackers, at most: each round has its price."""
+
 frames_analysed: Counter[str] = Counter()
 """Work done in this process, in frames: "candidates" (once per frame, however many trackers), "path" (per tracker),
 "formants", "hnr" and "harmonics"."""
@@ -246,9 +249,9 @@ class LongFrames:
 
     Notes
     -----
-    Frames are processed in blocks of 64. F0 of a frame is decided up to `path_window` frames later; descriptors that
-    need F0 are computed for 64 voiced frames at a time. So rows come late (at most some hundred frames), but they do
-    not depend on how the signal was cut into pieces.
+    Frames are processed in blocks of 64, and tracked some blocks at a time. F0 of a frame is decided up to
+    `path_window` frames later; descriptors that need F0 are computed for 64 voiced frames at a time. So rows come late
+    (at most some hundred frames), but they do not depend on how the signal was cut into pieces.
 
     References
     ----------
@@ -281,7 +284,7 @@ class LongFrames:
                 short = Framing(sampling_rate, frame=short_frame, hop=hop)
                 self._short = FrameSpectra(short, hamming_window(short.length), power=False)
                 self._feed = FormantFeed(short, gated=gates.pop())
-        recent = max((t.path_window for t in trackers), default=1) // LANES + 3
+        recent = max((t.path_window for t in trackers), default=1) // LANES + 2 + BATCH
         keep = any(t.wants_levels or "HNRdBACF" in t.want for t in trackers)
         self._magnitudes = lane_array(recent * framing.bins if keep else 0).reshape(-1, framing.bins, LANES)
         self._tracks = [_Track(t, framing, self._magnitudes, self._feed) for t in trackers]
@@ -311,8 +314,8 @@ class LongFrames:
         """
         self._append(samples)
         step = self.framing.step
-        while self._complete() >= LANES:
-            self._block(LANES)
+        while (complete := self._complete()) >= LANES:
+            self._analyse(min(complete // LANES, BATCH) * LANES)
         # Copied, so that a piece of the caller's signal does not keep all of it alive.
         first = min([self.frames * step, *(t.cycles.needs for t in self._tracks if t.cycles is not None)])
         first = min(first, self._offset + len(self._samples))
@@ -332,8 +335,8 @@ class LongFrames:
             section 2.1).
         """
         self._append(samples)
-        while (count := self._complete()) > 0:
-            self._block(min(count, LANES))
+        while (complete := self._complete()) > 0:
+            self._analyse(min(complete, BATCH * LANES))
         released = [track.decided for track in self._tracks]
         for track in self._tracks:
             track.finish(self._samples, self._offset)
@@ -353,7 +356,18 @@ class LongFrames:
     def _complete(self) -> int:
         return self.framing.count(len(self._samples) - (self.frames * self.framing.step - self._offset))
 
-    def _block(self, count: int) -> None:
+    def _analyse(self, count: int) -> None:
+        """Take the next frames, block by block, and have them tracked."""
+        blocks = [self._block(min(LANES, count - at)) for at in range(0, count, LANES)]
+        frequency, voicing, score, energy = map(np.concatenate, zip(*blocks, strict=True))
+        frames_analysed["candidates"] += count
+        for track in self._tracks:
+            track.push(frequency, voicing, score, energy, self._samples, self._offset)
+        if self._feed is not None:
+            self._feed.drop(min(track.decided for track in self._tracks) // LANES)
+
+    def _block(self, count: int) -> tuple[F32, ...]:
+        """Candidates (frequency, voicing, score) and energy of up to 64 frames, one row per frame."""
         samples = self._samples[self.frames * self.framing.step - self._offset :]
         if len(self._magnitudes):  # transformed right into its place
             self._spectra.block.magnitude = self._magnitudes[self.frames // LANES % len(self._magnitudes)]
@@ -362,7 +376,6 @@ class LongFrames:
         octave = octave_spectrum(block.magnitude, self._axis, frames=count)
         sums, mean = subharmonic_sum(octave, self._axis)
         found = candidates(sums, mean, self._axis, frames=count, count=self._slots)
-        frames_analysed["candidates"] += count
         if self._short is not None and self._feed is not None:
             self._feed.push(self._short(samples, 0, count))
         self.frames += count
@@ -371,10 +384,7 @@ class LongFrames:
                 f"formants are known up to frame {self._feed.frames}, expected {self.frames}: "
                 "push each piece of the signal to the short frames first"
             )
-        for track in self._tracks:
-            track.push(*found, energy, self._samples, self._offset)
-        if self._feed is not None:
-            self._feed.drop(min(track.decided for track in self._tracks) // LANES)
+        return *found, energy
 
 
 class _Track:
