@@ -62,8 +62,6 @@ class Progress:
     seconds: float
     """Of audio in all, estimated from file sizes."""
     done: int = 0
-    done_seconds: float = 0.0
-    """Estimated likewise."""
     reused: int = 0
     """Of `done`, those an earlier run had finished."""
     failed: int = 0
@@ -74,7 +72,6 @@ class Progress:
     def count(self, shard: Shard, entry: dict[str, Any]) -> None:
         """Take a finished shard into account."""
         self.done += len(shard.items)
-        self.done_seconds += shard.seconds
         self.failed += entry["failed"]
 
 
