@@ -199,39 +199,93 @@ def describe(name: str, column: str | None) -> None:
     click.echo(text_of(name, column))
 
 
+def _print_config(context: click.Context, option: click.Parameter, value: bool) -> None:
+    if value:
+        from .train import default_config
+
+        click.echo(default_config(), nl=False)
+        context.exit()
+
+
 @cli.command()
-@click.argument("labels", metavar="LABELS.csv", type=click.Path(path_type=Path))
+@click.argument("labels", metavar="LABELS.csv...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", metavar="MODELDIR", required=True, type=click.Path(path_type=Path), help="Folder to write."
 )
-@click.option("--epochs", metavar="N", type=int, default=40, show_default=True, help="Passes over the clips.")
+@click.option(
+    "--config", metavar="FILE.toml", type=click.Path(path_type=Path), help="Front end, network and recipe of your own."
+)
+@click.option(
+    "--print-config",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_config,
+    help="Print the defaults of --config, each explained, and exit.",
+)
+@click.option("--epochs", metavar="N", type=int, help="Passes over the clips. Default: as the configuration says.")
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of weights, order and augmentation.")
 @click.option(
     "--folds",
-    metavar="loso|N",
-    help="Also judge the recipe on speakers it has not heard: each speaker left out once, or N groups of them.",
+    metavar="loso|N|corpus|column:NAME",
+    help="Also one extractor per fold, which never hears the fold's speakers: each speaker left out once, N groups of "
+    "them, each corpus, or the folds of a column of LABELS.csv.",
 )
+@click.option(
+    "--hold-out",
+    metavar="SHARE|N",
+    type=float,
+    default=0.0,
+    help="Speakers of each corpus who choose the best epoch instead of being learned from: a share below 1, or a "
+    "number. Default: none, and the last epoch counts.",
+)
+@click.option(
+    "-j", "--jobs", metavar="N", type=int, default=1, show_default=True, help="Networks to train at the same time."
+)
+@click.option("--threads", metavar="N", type=int, default=1, show_default=True, help="Threads of torch per network.")
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="auto: CUDA if any."
+)
+@click.option(
+    "--cache",
+    metavar="GB",
+    type=float,
+    default=4.0,
+    show_default=True,
+    help="Disk space for spectrograms while training, about 0.12 GB an hour; the rest is computed when needed.",
+)
+@click.option("--skip-unusable", is_flag=True, help="Leave out recordings that are unreadable, too short or silent.")
 @click.option("--column", default="emotion", show_default=True, help="The column of LABELS.csv to learn.")
 @click.option("--name", help="The model's name. Default: that of the folder.")
 @click.option("--description", help="One sentence for the card and for `dsfx sets`.")
 @click.option("--note", "notes", multiple=True, help="Sentence on use and limits, for the card; repeatable.")
 @click.option("--licence", default="unspecified", help="Of the model.")
-@click.option("--corpus", help="Name of the corpus, for the card. Default: that of its folder.")
-@click.option("--corpus-licence", default="unspecified", help="Licence of the recordings, for the card.")
-@click.option("--reference", default="", help="Publication of the corpus, for the card.")
-@click.option("--threads", metavar="N", type=int, default=1, show_default=True, help="Threads of torch.")
-@click.option("--overwrite", is_flag=True, help="Replace the folder if it exists.")
-def train(labels: Path, output: Path, **options: Any) -> None:
+@click.option(
+    "--corpus", "corpora", multiple=True, help="Name of the corpus, once per table. Default: that of the table's folder."
+)
+@click.option(
+    "--corpus-licence", "corpus_licences", multiple=True, help="Licence of the recordings, once per table, for the card."
+)
+@click.option(
+    "--reference", "references", multiple=True, help="Publication of the corpus, once per table, for the card."
+)
+@click.option("--overwrite", is_flag=True, help="Replace the folder if it exists, and an unfinished one.")
+def train(labels: tuple[Path, ...], output: Path, **options: Any) -> None:
     """Train a deep spectrum extractor on your own recordings (needs the extra `train`).
 
-    LABELS.csv: columns file (relative to its own folder), speaker, emotion. The folder that comes out is what
-    `dsfx extract --set deep:MODELDIR` takes. A training that was interrupted goes on with the folds it has finished.
+    LABELS.csv: columns file (relative to its own folder), speaker, emotion; several tables are several corpora. The
+    folder that comes out is what `dsfx extract --set deep:MODELDIR` takes.
+
+    Run the same command again after an interruption and it goes on; an epoch is lost at most. With --folds, `dsfx
+    evaluate MODELDIR LABELS.csv` judges the features on speakers that neither extractor nor classifier has heard.
     """
     from .train import train as run
+    from .train.progress import bar, lines
 
     folds = options.pop("folds")
     options["folds"] = int(folds) if folds and folds.isdecimal() else folds
-    written = run(labels, output, report=lambda line: click.echo(line, err=True), **options)
+    with bar() if sys.stderr.isatty() else lines() as (on_progress, on_note):
+        written = run(labels, output, on_progress=on_progress, on_note=on_note, **options)
     click.echo(f"{written}: try dsfx extract RECORDINGS -o feats.parquet --set deep:{written}", err=True)
 
 

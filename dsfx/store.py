@@ -480,7 +480,7 @@ def _columns_of(schema: pa.Schema, sets: str | Sequence[str] | None, path: Path)
             found.setdefault(field.metadata[b"set"].decode(), []).append(field.name)
     if wanted is None:
         keys = {field.name for field in _KEYS}
-        return [name for name in schema.names if name not in keys]
+        return [entry.name for entry in schema if entry.name not in keys and not pa.types.is_string(entry.type)]
     missing = [name for name in wanted if name not in found]
     if missing:
         raise ConfigError(f"{path}: holds no set {missing[0]!r}; it holds {', '.join(found) or 'none that is named'}")

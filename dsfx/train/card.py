@@ -91,39 +91,101 @@ def card(table: Mapping[str, Any]) -> str:
         ),
         "## Training",
         paragraph(
-            f"""{training["epochs"]} epochs in batches of {training["batch"]}, AdamW with a one-cycle rate up to
-            {training["learning_rate"]:g}, weight decay {training["weight_decay"]:g}, dropout {training["dropout"]:g},
-            label smoothing {training["smoothing"]:g}, classes weighted by inverse frequency, {training["precision"]},
-            seed {training["seed"]}. Augmentation:
-            {", ".join(f"{key} {value:g}" for key, value in training["augmentation"].items())}. dsfx {table["dsfx"]},
-            torch {training["torch"]}. The graph differs from torch by at most {training["onnx_difference"]:.1g}."""
+            f"""Seed {training["seed"]}, {training["threads"]} thread(s) on {training.get("device", "cpu")}, dsfx
+            {table["dsfx"]}, torch {training["torch"]}. {stopping(training)} The graph differs from torch by at most
+            {training["onnx_difference"]:.1g}."""
         ),
+        rows(["parameter", "value"], recipe(training)),
     ]
-    metrics = table.get("metrics")
-    if metrics:
-        parts += [
-            "## How well it recognises speakers it has never heard",
-            paragraph(
-                f"""The same recipe was trained once per fold ({metrics["folds"]}) without the fold's speakers: no early
-                stopping, the same number of epochs. Judged by the network's own posteriors, pooled over all clips:
-                **UAR {100 * metrics["uar"]:.1f} %, WA {100 * metrics["wa"]:.1f} %** (chance: UAR
-                {100 / len(table["labels"]):.1f} %)."""
-            ),
-            rows(
-                ["speaker", "clips", "UAR %", "WA %"],
-                [
-                    [row["speaker"], row["files"], f"{100 * row['uar']:.1f}", f"{100 * row['wa']:.1f}"]
-                    for row in metrics["speakers"]
-                ],
-            ),
-            paragraph(
-                """`folds.csv` has the confusions behind these numbers: per speaker and class, how many clips were taken
-                for which class."""
-            ),
-        ]
+    if "auxiliary" in table:
+        auxiliary = table["auxiliary"]
+        told = ["the functionals of eGeMAPSv02"] if auxiliary["functionals"] else []
+        told += [f"{auxiliary['components']} principal components of ComParE_2016"] if auxiliary["components"] else []
+        parts.append(paragraph(f"""The features were also trained to tell {" and ".join(told)} of a clip."""))
+    if table.get("metrics"):
+        parts += results(table["metrics"], len(table["labels"]))
     if table.get("notes"):
         parts += ["## Use and limits", bullets(*table["notes"])]
     return "\n\n".join(parts) + "\n"
+
+
+def recipe(training: Mapping[str, Any]) -> list[list[str]]:
+    """The parameters of a recipe, name and value."""
+    about = {"seed", "threads", "device", "torch", "precision", "onnx_difference", "best_epoch", "held_out_speakers"}
+    plain = {key: value for key, value in training.items() if key not in about and not isinstance(value, Mapping)}
+    nested = {
+        f"{name}: {key}": value
+        for name, table in training.items()
+        if isinstance(table, Mapping)
+        for key, value in table.items()
+    }
+    return [[key.replace("_", " "), _value(value)] for key, value in (plain | nested).items()]
+
+
+def stopping(training: Mapping[str, Any]) -> str:
+    """How the number of epochs was found."""
+    held = training.get("held_out_speakers")
+    if not held:
+        return f"No early stopping: {training['epochs']} epochs."
+    return f"""The weights are those of epoch {training["best_epoch"]} of {training["epochs"]}, the best on speakers of
+        whom nothing else was learned: {", ".join(held)}."""
+
+
+def results(metrics: Mapping[str, Any], classes: int) -> list[str]:
+    """The section of a card on speakers, or corpora, that were left out."""
+    parts = [
+        "## How well it recognises speakers it has never heard",
+        paragraph(
+            f"""The same recipe was trained once per fold ({metrics["folds"]}) without the fold's speakers. Judged by
+            the network's own posteriors, pooled over all clips{" of a corpus, mean of the corpora" * (
+                len(metrics.get("corpora", [])) > 1
+            )}: **UAR {100 * metrics["uar"]:.1f} %, WA {100 * metrics["wa"]:.1f} %**{
+                f" (chance: UAR {100 / classes:.1f} %)" * (len(metrics.get("corpora", [])) < 2)
+            }."""
+        ),
+    ]
+    if "corpora" in metrics:
+        parts.append(
+            rows(
+                ["corpus", "classes", "clips", "UAR % (95 % interval over speakers)", "WA %", "chance UAR %"],
+                [
+                    [
+                        row["name"],
+                        row["classes"],
+                        row["files"],
+                        f"{100 * row['uar']:.1f}{interval(row.get('uar_interval'))}",
+                        f"{100 * row['wa']:.1f}{interval(row.get('wa_interval'))}",
+                        f"{100 / row['classes']:.1f}",
+                    ]
+                    for row in metrics["corpora"]
+                ],
+            )
+        )
+    several = len(metrics.get("corpora", [])) > 1
+    parts += [
+        rows(
+            ["speaker", "clips", "UAR %", "WA %"],
+            [
+                [
+                    f"{row['corpus']}/{row['speaker']}" if several else row["speaker"],
+                    row["files"],
+                    f"{100 * row['uar']:.1f}",
+                    f"{100 * row['wa']:.1f}",
+                ]
+                for row in metrics["speakers"]
+            ],
+        ),
+        paragraph(
+            """`folds.csv` has the confusions behind these numbers: per speaker and class, how many clips were taken
+            for which class."""
+        ),
+    ]
+    return parts
+
+
+def interval(bounds: Sequence[float] | None) -> str:
+    """An interval in words, if there is one."""
+    return f" ({100 * bounds[0]:.1f} to {100 * bounds[1]:.1f})" if bounds else ""
 
 
 def paragraph(text: str, indent: str = "") -> str:

@@ -1,6 +1,5 @@
-"""From a label table to a model folder."""
+"""From label tables to a model folder."""
 
-import csv
 import json
 import os
 import shutil
@@ -16,13 +15,16 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..deep import FORMAT, load_model
-from ..errors import ConfigError, ModelError, OutputError
-from ..frontend import FrontEnd
+from ..errors import AudioError, ConfigError, InputError, ModelError, OutputError
+from ..store import digest
+from . import outputs, pictures
+from .auxiliary import functionals
+from .cache import Spectrograms, no_space, store
 from .card import card, toml
-from .data import Clip, load_clips
-from .export import check, graph
-from .fit import Recipe, fit, has_bfloat16, infer
-from .network import Layers
+from .config import Configuration, read_config
+from .data import Clip, load, read_corpora, remarks
+from .folds import Part, divide
+from .work import Progress, Setting, learn_all, results
 
 __all__ = ["train"]
 
@@ -31,51 +33,67 @@ MIN_FRAMES = 8
 
 MAX_SECONDS = 60.0
 
-Report = Callable[[str], None]
+WORK = "work"
+"""Folder, inside the unfinished one, of what is needed only until it is finished."""
 
 
 def train(
-    labels: str | Path,
+    labels: str | Path | Sequence[str | Path],
     output: str | Path,
     *,
-    epochs: int = 40,
+    config: Configuration | str | Path | None = None,
+    epochs: int | None = None,
     seed: int = 0,
     folds: str | int | None = None,
+    hold_out: float = 0.0,
     column: str = "emotion",
+    corpora: Sequence[str] = (),
+    corpus_licences: Sequence[str] = (),
+    references: Sequence[str] = (),
     name: str | None = None,
     description: str | None = None,
     licence: str = "unspecified",
-    corpus: str | None = None,
-    corpus_licence: str = "unspecified",
-    reference: str = "",
     notes: Sequence[str] = (),
-    front_end: FrontEnd | None = None,
-    layers: Layers | None = None,
-    recipe: Recipe | None = None,
+    jobs: int = 1,
     threads: int = 1,
+    device: str = "auto",
+    cache: float = 4.0,
+    skip_unusable: bool = False,
     overwrite: bool = False,
-    report: Report | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> Path:
     """Train an extractor and write its folder, which `dsfx.deep.load_model` takes.
 
     Parameters
     ----------
-    labels : CSV with columns ``file`` (relative to the table's folder), ``speaker`` and `column`.
-    output : folder to write: model.toml, model.onnx, README.md, hashes.txt and, with folds, folds.csv. Until it is
-        complete and the graph was checked against torch, everything is in ``OUTPUT.part``; a run that was cut off goes
-        on with the folds it has there.
-    epochs : passes over the clips.
+    labels : one CSV per corpus with columns ``file`` (relative to the table's folder), ``speaker`` and `column`. The
+        classes of all corpora are united; each is trained and judged on its own.
+    output : folder to write: model.toml, model.onnx, README.md, hashes.txt, learning-curves.csv and .png; with folds
+        also folds.csv, confusion.png, oof.parquet and folds/. Until it is complete and the graph was checked against
+        torch, everything is in ``OUTPUT.part``; a run that was cut off, in whatever way, goes on from there and loses
+        an epoch at most.
+    config : front end, network, recipe; or a TOML file of them.
+    epochs : passes over the clips; goes before `config`.
     seed : of weights, order and augmentation. The same seed gives the same model on the same machine.
-    folds : None; ``loso``, each speaker left out once; or a number of groups of speakers. Every fold is trained by the
-        same recipe without its speakers, for the same number of epochs; the pooled results go into the card.
+    folds : None; ``loso``, each speaker left out once; a number of groups of speakers; ``corpus``, each corpus left
+        out once; ``column:NAME``, a column of the label tables. Every fold is trained by the same recipe without its
+        speakers. Of every clip, oof.parquet has the features and posteriors by the one extractor that never heard its
+        speaker; ``folds/fold-00.parquet`` and so on have those of all other clips by the same extractor.
+    hold_out : speakers of each corpus, a share or a number, that choose the best epoch; 0: none.
     column : the label.
+    corpora : names, one per table; those of the tables' folders where not given.
+    corpus_licences, references : of the recordings, one per table, for the card.
     name, description, licence : of the model; the name is that of the folder where not given.
-    corpus, corpus_licence, reference : of the recordings, for the card.
     notes : sentences on use and limits, for the card.
-    front_end, layers, recipe : parameters; `epochs` goes before the recipe's.
-    threads : of torch.
-    overwrite : replace an existing folder.
-    report : called with a line after each epoch.
+    jobs : networks that are trained at once, each in a process of its own.
+    threads : of torch, for each network.
+    device : ``cpu``, ``cuda`` or ``auto``.
+    cache : gigabytes of spectrograms on disk; what is beyond is computed whenever it is needed.
+    skip_unusable : leave out recordings that are unreadable, too short or silent.
+    overwrite : replace an existing folder, finished or not.
+    on_progress : called after each epoch.
+    on_note : called with a line for the user.
 
     Returns
     -------
@@ -85,204 +103,280 @@ def train(
     ------
     InputError, AudioError, ConfigError, ModelError, OutputError : as their messages say.
     """
-    labels, output = Path(labels), Path(output)
-    name = name or output.name
-    front_end = front_end or FrontEnd(sampling_rate=16000)
-    layers = layers or Layers()
-    recipe = replace(recipe or Recipe(), epochs=epochs)
-    say = report or (lambda line: None)
-    if output.exists() and not overwrite:
-        raise OutputError(f"{output}: exists already; another -o or --overwrite mends it")
-    if threads < 1:
-        raise ConfigError(f"threads is {threads}, expected at least 1")
-    clips = load_clips(labels, front_end, column=column, min_frames=MIN_FRAMES, max_seconds=MAX_SECONDS)
-    classes = sorted({clip.label for clip in clips})
-    groups = speaker_groups(clips, folds)
+    tables = [Path(labels)] if isinstance(labels, str | Path) else [Path(table) for table in labels]
+    output = Path(output)
+    say = on_note or (lambda line: None)
+    if isinstance(config, str | Path):
+        config = read_config(Path(config))
+    config = config or Configuration()
+    if epochs is not None:
+        config = replace(config, recipe=replace(config.recipe, epochs=epochs))
+    check_options(output, tables, jobs, threads, cache, overwrite)
+    device = check_device(device)
+    fold_column = folds.partition(":")[2] if isinstance(folds, str) and folds.startswith("column:") else ""
+    entries = read_corpora(tables, column, corpora, fold_column)
+    for line in remarks(entries):
+        say(line)
     part = output.with_name(output.name + ".part")
-    prepare(part, [repr(front_end), repr(layers), repr(recipe), seed, threads, classes, [clip.hash for clip in clips]])
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    work = part / WORK
     try:
-        settings: dict[str, Any] = {"front_end": front_end, "layers": layers, "recipe": recipe}
-        targets = np.array([classes.index(clip.label) for clip in clips], dtype=np.int64)
-        posteriors = cross_validate(clips, targets, classes, groups, part, seed=seed, say=say, **settings)
-        network = fit(
-            [clip.rows for clip in clips],
-            targets,
-            len(classes),
-            seed=seed,
-            report=progress("all speakers", recipe.epochs, say),
-            **settings,
-        )
-        serialised = graph(network, producer=f"dsfx {__version__}")
-        ragged = [
-            front_end.normalise(clip.rows) for clip in sorted(clips, key=lambda c: len(c.rows))[:: len(clips) // 8 + 1]
-        ]
-        ragged += [ragged[0][:count] for count in (1, 3, 4, 5) if len(ragged[0]) >= count]
-        worst = check(serialised, network, ragged)
-    finally:
-        torch.set_num_threads(before)
-
-    table: dict[str, Any] = {
-        "format": FORMAT,
-        "name": name,
-        "description": description or f"Deep spectrum features, trained on {corpus or labels.parent.name}.",
-        "licence": licence,
-        "sha256": sha256(serialised).hexdigest(),
-        "dsfx": __version__,
-        "labels": classes,
-        "dim": layers.n_features,
-        "min_frames": MIN_FRAMES,
-        "min_seconds": front_end.n_samples(MIN_FRAMES) / front_end.sampling_rate,
-        "max_seconds": MAX_SECONDS,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "notes": list(notes),
-        "frontend": front_end.to_table(),
-        "layers": layers.to_table(),
-        "training": {
-            "seed": seed,
-            "threads": threads,
-            "torch": torch.__version__,
-            "precision": "bfloat16" if has_bfloat16() else "float32",
-            "onnx_difference": worst,
-            **recipe.to_table(),
-        },
-        "corpora": [
-            {
-                "name": corpus or labels.parent.name,
-                "files": len(clips),
-                "hours": round(sum(clip.seconds for clip in clips) / 3600, 4),
-                "speakers": len({clip.speaker for clip in clips}),
-                "licence": corpus_licence,
-                "reference": reference,
-            }
-        ],
-    }
-    if posteriors is not None:
-        table["metrics"] = {"folds": str(folds), **metrics(clips, targets, posteriors)}
-        write_folds(part / "folds.csv", clips, classes, targets, posteriors.argmax(axis=1))
-    write(part / "model.onnx", serialised)
-    write(part / "hashes.txt", "".join(f"{digest}\n" for digest in sorted({clip.hash for clip in clips})).encode())
-    write(part / "README.md", card(table).encode())
-    write(part / "model.toml", toml(table).encode())
-    if load_model(part).dim != layers.n_features:
-        raise ModelError(f"{part}: does not load as it was written")
-    for leftover in [part / "configuration", *part.glob("fold-*.npy")]:
-        leftover.unlink(missing_ok=True)
-    if output.exists():
-        shutil.rmtree(output)
-    part.rename(output)
-    return output
-
-
-def speaker_groups(clips: Sequence[Clip], folds: str | int | None) -> list[list[str]]:
-    """The speakers that each fold leaves out."""
-    if folds is None:
-        return []
-    speakers = sorted({clip.speaker for clip in clips})
-    if folds == "loso":
-        count = len(speakers)
-    elif isinstance(folds, int) and not isinstance(folds, bool):
-        count = folds
-    else:
-        raise ConfigError(f"folds is {folds!r}, expected loso or a number")
-    if not 2 <= count <= len(speakers):
-        raise ConfigError(f"{count} folds over {len(speakers)} speakers, expected 2 to {len(speakers)}")
-    return [speakers[first::count] for first in range(count)]
-
-
-def prepare(part: Path, configuration: list[Any]) -> None:
-    """The working folder, emptied unless it belongs to a run of this configuration that was cut off."""
-    digest = sha256(json.dumps(configuration).encode()).hexdigest()
-    mark = part / "configuration"
-    try:
-        if not (mark.is_file() and mark.read_text() == digest):
-            if part.exists():
-                shutil.rmtree(part)
-            part.mkdir(parents=True)
-            mark.write_text(digest)
+        if overwrite and part.exists():
+            shutil.rmtree(part)
+        work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{part}: {error.strerror or error}; another -o mends it") from None
 
+    unusable: list[str] = []
+    found = load(entries, config.front_end, min_frames=MIN_FRAMES, max_seconds=MAX_SECONDS, unusable=unusable)
+    clips, spectrograms = store(found, work / "spectrograms.f32", config.front_end, MAX_SECONDS, cache * 1e9)
+    check_usable(unusable, entries, clips, skip_unusable, say)
+    classes = sorted({clip.label for clip in clips})
+    parts = divide(clips, folds, hold_out, seed)
+    claim(work, config, seed, parts, clips)
+    setting = prepare(config, clips, classes, spectrograms, work, seed, device, threads, jobs, say)
+    learn_all(setting, parts, jobs, on_progress or (lambda progress: None))
+    try:
+        about = {
+            "name": name or output.name,
+            "description": description
+            or f"Deep spectrum features, trained on {', '.join(dict.fromkeys(clip.corpus for clip in clips))}.",
+            "licence": licence,
+        }
+        described = dict(zip(("licence", "reference"), (corpus_licences, references), strict=True))
+        table = about | tabulate(setting, config, clips, classes, parts[-1], described)
+        table["notes"] = list(notes)
+        finish(part, setting, table, clips, classes, parts, folds)
+        if output.exists():
+            shutil.rmtree(output)
+        part.rename(output)
+    except OSError as error:
+        raise no_space(part, error, "another -o mends it") from None
+    return output
 
-def cross_validate(
-    clips: Sequence[Clip],
-    targets: NDArray[np.int64],
-    classes: Sequence[str],
-    groups: Sequence[Sequence[str]],
-    part: Path,
-    *,
-    front_end: FrontEnd,
-    layers: Layers,
-    recipe: Recipe,
-    seed: int,
-    say: Report,
-) -> NDArray[np.float32] | None:
-    """Posteriors (clips, classes) from networks that never heard the clip's speaker; None without folds."""
-    if not groups:
-        return None
-    posteriors = np.full((len(clips), len(classes)), np.nan, dtype=np.float32)
-    for number, group in enumerate(groups):
-        out = np.array([clip.speaker in group for clip in clips])
-        kept = part / f"fold-{number}.npy"
-        if kept.is_file():
-            posteriors[out] = np.load(kept, allow_pickle=False)
-            continue
-        network = fit(
-            [clip.rows for clip, left in zip(clips, out, strict=True) if not left],
-            targets[~out],
-            len(classes),
-            front_end=front_end,
-            layers=layers,
-            recipe=recipe,
-            seed=seed,
-            report=progress(f"without {', '.join(group)}", recipe.epochs, say),
+
+def check_options(output: Path, tables: Sequence[Path], jobs: int, threads: int, cache: float, overwrite: bool) -> None:
+    """Refuse what cannot be before any work is done."""
+    if not tables:
+        raise InputError("no label table is named, expected at least one")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output}: exists already; another -o or --overwrite mends it")
+    for name, value in (("threads", threads), ("jobs", jobs)):
+        if value < 1:
+            raise ConfigError(f"--{name} is {value}, expected at least 1")
+    if not 0 <= cache < 1e6:
+        raise ConfigError(f"--cache is {cache}, expected gigabytes, 0 or more")
+
+
+def check_device(device: str) -> str:
+    """The device to train on."""
+    if device not in {"auto", "cpu", "cuda"}:
+        raise ConfigError(f"--device {device}: expected auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: torch sees no such device; --device auto takes the processor instead")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+def check_usable(
+    unusable: Sequence[str], entries: Sequence[Any], clips: Sequence[Clip], skip: bool, say: Callable[[str], None]
+) -> None:
+    """Refuse recordings that cannot be trained on, or say that they are left out."""
+    if unusable and not skip:
+        raise AudioError(
+            f"{unusable[0]} ({len(unusable)} of {len(entries)} recordings cannot be trained on; --skip-unusable leaves "
+            "them out)"
         )
-        held_out = [clip.rows for clip, left in zip(clips, out, strict=True) if left]
-        posteriors[out] = infer(network, held_out, front_end)[1]
-        np.save(part / "partial.npy", posteriors[out])
-        (part / "partial.npy").replace(kept)
-        found = scores(targets[out], posteriors[out].argmax(axis=1))
-        say(f"without {', '.join(group)}: UAR {100 * found[0]:.1f} %, WA {100 * found[1]:.1f} %")
-    return posteriors
+    for line in unusable[:20]:
+        say(f"left out: {line}")
+    if len(unusable) > 20:
+        say(f"left out: {len(unusable) - 20} more")
+    if len({clip.label for clip in clips}) < 2:
+        raise InputError(f"{len(clips)} of {len(entries)} recordings are left, of fewer than two classes")
 
 
-def progress(what: str, epochs: int, say: Report) -> Callable[[int, float, float], None]:
-    """A reporter of epochs as lines."""
-    return lambda epoch, loss, right: say(f"{what}: epoch {epoch}/{epochs}, loss {loss:.3f}, {100 * right:.1f} % right")
+def claim(work: Path, config: Configuration, seed: int, parts: Sequence[Part], clips: Sequence[Clip]) -> None:
+    """Go on only with what belongs to this very training."""
+    own = {
+        **{name: repr(table) for name, table in config.tables().items()},
+        "seed": seed,
+        "folds or held-out speakers": digest([[part.test.tolist(), part.held_out.tolist()] for part in parts]),
+        "clips": digest([[clip.hash, clip.label, clip.corpus] for clip in clips]),
+        "versions": f"dsfx {__version__}, torch {torch.__version__}",
+    }
+    mark = work / "configuration.json"
+    started = [*work.glob("*.npz"), *work.glob("*.checkpoint")]
+    try:
+        before = json.loads(mark.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = {}
+    changed = [name for name in own if before.get(name) != own[name]]
+    if changed and started:
+        raise OutputError(
+            f"{work.parent}: holds an unfinished training with other options ({', '.join(changed)} differ); the same "
+            "options go on with it, --overwrite starts anew, or choose another -o"
+        )
+    write(mark, json.dumps(own).encode())
 
 
-def scores(targets: NDArray[np.int64], found: NDArray[np.int64]) -> tuple[float, float]:
-    """Unweighted average recall over the classes that occur, and weighted accuracy."""
-    right = targets == found
-    return float(np.mean([right[targets == k].mean() for k in np.unique(targets)])), float(right.mean())
+def prepare(
+    config: Configuration,
+    clips: Sequence[Clip],
+    classes: Sequence[str],
+    spectrograms: Spectrograms,
+    work: Path,
+    seed: int,
+    device: str,
+    threads: int,
+    jobs: int,
+    say: Callable[[str], None],
+) -> Setting:
+    """Numbers for names, and the targets of the regression head."""
+    names = list(dict.fromkeys(clip.corpus for clip in clips))
+    targets = np.array([classes.index(clip.label) for clip in clips], dtype=np.int64)
+    corpora = np.array([names.index(clip.corpus) for clip in clips], dtype=np.int64)
+    allowed = np.zeros((len(names), len(classes)), dtype=bool)
+    allowed[corpora, targets] = True
+    values: dict[str, NDArray[np.float32]] = {}
+    if config.recipe.auxiliary:
+        values = functionals([clip.path for clip in clips], config.auxiliary, work, jobs=jobs, say=say)
+    return Setting(
+        folder=work,
+        spectrograms=spectrograms,
+        targets=targets,
+        corpora=corpora,
+        allowed=allowed,
+        functionals=values,
+        auxiliary=config.auxiliary,
+        front_end=config.front_end,
+        layers=config.layers,
+        recipe=config.recipe,
+        seed=seed,
+        device=device,
+        threads=threads,
+    )
 
 
-def metrics(clips: Sequence[Clip], targets: NDArray[np.int64], posteriors: NDArray[np.float32]) -> dict[str, Any]:
-    """Pooled and per-speaker UAR and WA."""
-    found = posteriors.argmax(axis=1)
-    uar, wa = scores(targets, found)
-    speakers = []
-    for speaker in sorted({clip.speaker for clip in clips}):
-        own = np.array([clip.speaker == speaker for clip in clips])
-        own_uar, own_wa = scores(targets[own], found[own])
-        speakers.append({"speaker": speaker, "files": int(own.sum()), "uar": round(own_uar, 4), "wa": round(own_wa, 4)})
-    return {"uar": round(uar, 4), "wa": round(wa, 4), "speakers": speakers}
+def tabulate(
+    setting: Setting,
+    config: Configuration,
+    clips: Sequence[Clip],
+    classes: Sequence[str],
+    last: Part,
+    described: dict[str, Sequence[str]],
+) -> dict[str, Any]:
+    """The model.toml, but for name, licence and results."""
+    made = results(setting.folder, last)
+    front_end = config.front_end
+    corpora = []
+    for number, corpus in enumerate(dict.fromkeys(clip.corpus for clip in clips)):
+        own = [clip for clip in clips if clip.corpus == corpus]
+        more = {key: (values[number] if number < len(values) else "") for key, values in described.items()}
+        corpora.append(
+            {
+                "name": corpus,
+                "files": len(own),
+                "hours": round(sum(clip.seconds for clip in own) / 3600, 4),
+                "speakers": len({clip.speaker for clip in own}),
+                "labels": sorted({clip.label for clip in own}),
+                "licence": more["licence"] or "unspecified",
+                "reference": more["reference"],
+            }
+        )
+    training = {
+        "seed": setting.seed,
+        "threads": setting.threads,
+        "device": setting.device,
+        "torch": torch.__version__,
+        "best_epoch": int(made["best"]),
+        "held_out_speakers": sorted(
+            {
+                f"{clip.corpus}/{clip.speaker}"
+                for clip, held in zip(clips, last.held_out, strict=True)
+                if held
+            }
+        ),
+        "onnx_difference": float(made["difference"]),
+        **config.recipe.to_table(),
+    }
+    return {
+        "format": FORMAT,
+        "sha256": sha256(made["graph"].tobytes()).hexdigest(),
+        "dsfx": __version__,
+        "labels": list(classes),
+        "dim": config.layers.n_features,
+        "min_frames": MIN_FRAMES,
+        "min_seconds": front_end.n_samples(MIN_FRAMES) / front_end.sampling_rate,
+        "max_seconds": MAX_SECONDS,
+        "parameters": int(made["parameters"]),
+        "frontend": front_end.to_table(),
+        "layers": config.layers.to_table(),
+        "training": training,
+        **({"auxiliary": dict(vars(config.auxiliary))} if setting.functionals else {}),
+        "corpora": corpora,
+    }
+
+
+def finish(
+    part: Path,
+    setting: Setting,
+    table: dict[str, Any],
+    clips: Sequence[Clip],
+    classes: Sequence[str],
+    parts: Sequence[Part],
+    folds: str | int | None,
+) -> None:
+    """Write everything that a model folder holds."""
+    outputs.write_curves(
+        part / "learning-curves.csv", parts, [results(setting.folder, each)["history"] for each in parts]
+    )
+    pictures.learning_curves(part / "learning-curves.csv", part / "learning-curves.png")
+    if len(parts) > 1:
+        table["metrics"] = {"folds": str(folds)} | write_folds(part, setting, clips, classes, parts[:-1])
+    write(part / "model.onnx", results(setting.folder, parts[-1])["graph"].tobytes())
+    write(part / "hashes.txt", "".join(f"{value}\n" for value in sorted({clip.hash for clip in clips})).encode())
+    write(part / "README.md", card(table).encode())
+    write(part / "model.toml", toml(table).encode())
+    if load_model(part).dim != setting.layers.n_features:
+        raise ModelError(f"{part}: does not load as it was written")
+    shutil.rmtree(part / WORK)
 
 
 def write_folds(
-    path: Path, clips: Sequence[Clip], classes: Sequence[str], targets: NDArray[np.int64], found: NDArray[np.int64]
-) -> None:
-    """The confusions of held-out clips: one line per speaker and class, how many were taken for which class."""
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(["speaker", "class", *classes])
-        for speaker in sorted({clip.speaker for clip in clips}):
-            own = np.array([clip.speaker == speaker for clip in clips])
-            for index, label in enumerate(classes):
-                counts = np.bincount(found[own & (targets == index)], minlength=len(classes))
-                writer.writerow([speaker, label, *counts.tolist()])
+    part: Path, setting: Setting, clips: Sequence[Clip], classes: Sequence[str], folds: Sequence[Part]
+) -> dict[str, Any]:
+    """Write features and posteriors of all folds, and return how well unheard speakers are recognised."""
+    (part / "folds").mkdir(exist_ok=True)
+    features = np.full((len(clips), setting.layers.n_features), np.nan, dtype=np.float32)
+    posteriors = np.full((len(clips), len(classes)), np.nan, dtype=np.float32)
+    names = np.full(len(clips), "", dtype=object)
+    for fold in folds:
+        found = results(setting.folder, fold)
+        features[fold.test], posteriors[fold.test] = found["features"][fold.test], found["posteriors"][fold.test]
+        names[fold.test] = fold.name.removeprefix("fold-")
+        others = np.flatnonzero(~fold.test)
+        outputs.write_features(
+            part / "folds" / f"{fold.name}.parquet",
+            [clips[i] for i in others],
+            [fold.name.removeprefix("fold-")] * len(others),
+            found["features"][others],
+            found["posteriors"][others],
+            classes,
+            identity=f"in-fold:{digest(sha256(found['features'].tobytes()).hexdigest())}",
+            out_of_fold={"fold": fold.name, "rows": "clips that the fold's extractor has learned from"},
+        )
+    outputs.write_features(
+        part / "oof.parquet",
+        clips,
+        names.tolist(),
+        features,
+        posteriors,
+        classes,
+        identity=f"out-of-fold:{digest(sha256(features.tobytes()).hexdigest())}",
+        out_of_fold={"folds": len(folds), "rows": "each by the extractor that never heard its speaker"},
+    )
+    best = outputs.among(posteriors, setting.allowed[setting.corpora])
+    outputs.write_confusions(part / "folds.csv", clips, classes, setting.targets, best)
+    pictures.confusion(part / "folds.csv", part / "confusion.png")
+    return outputs.metrics(clips, setting.targets, best, classes)
 
 
 def write(path: Path, content: bytes) -> None:

@@ -1,0 +1,246 @@
+"""The networks of a training, one after the other or several at once, each with a result that stays."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..errors import StorageError
+from ..frontend import FrontEnd
+from .auxiliary import Auxiliary, Standard
+from .cache import Spectrograms, no_space
+from .export import check, graph
+from .fit import Epoch, Material, Recipe, fit, infer
+from .folds import Part
+from .network import Layers
+
+__all__ = ["Progress", "Setting", "learn", "learn_all", "results"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all networks of a training have in common.
+
+    Attributes
+    ----------
+    folder : for checkpoints and results.
+    spectrograms : of all clips.
+    targets, corpora : (clips,) numbers of class and corpus.
+    allowed : (corpora, classes) which classes a corpus has.
+    functionals : (clips, columns) by feature set, for the regression head; none without one.
+    """
+
+    folder: Path
+    spectrograms: Spectrograms
+    targets: NDArray[np.int64]
+    corpora: NDArray[np.int64]
+    allowed: NDArray[np.bool_]
+    functionals: dict[str, NDArray[np.float32]]
+    auxiliary: Auxiliary
+    front_end: FrontEnd
+    layers: Layers
+    recipe: Recipe
+    seed: int
+    device: str
+    threads: int
+
+    def material(self, chosen: NDArray[np.bool_], targets: NDArray[np.float32] | None) -> Material:
+        """The clips of a mask, with the targets (clips, n) of the regression head."""
+        return Material(
+            rows=self.spectrograms.subset(chosen),
+            targets=self.targets[chosen],
+            corpora=self.corpora[chosen],
+            allowed=self.allowed,
+            auxiliary=None if targets is None else targets[chosen],
+        )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training is.
+
+    Attributes
+    ----------
+    part : the network; `number` of `count`, from 1.
+    epoch : the last one; None where the network is finished.
+    epochs : of a network.
+    done, total : epochs of all networks; those of an earlier run, and skipped ones, count as done.
+    """
+
+    part: Part
+    number: int
+    count: int
+    epoch: Epoch | None
+    epochs: int
+    done: int
+    total: int
+
+
+Report = Callable[[Progress], None]
+
+
+def learn(setting: Setting, part: Part, report: Callable[[Epoch], None]) -> None:
+    """Train one network and leave its result in the folder; where a checkpoint lies, go on from it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(setting.threads)
+    checkpoint = setting.folder / f"{part.name}.checkpoint"
+    try:
+        targets = None
+        if setting.functionals:
+            own = {name: values[part.train] for name, values in setting.functionals.items()}
+            targets = Standard.fit(own, setting.auxiliary).apply(setting.functionals)
+        fitted = fit(
+            setting.material(part.train, targets),
+            front_end=setting.front_end,
+            layers=setting.layers,
+            recipe=setting.recipe,
+            seed=setting.seed,
+            held_out=setting.material(part.held_out, targets) if part.held_out.any() else None,
+            device=setting.device,
+            checkpoint=checkpoint,
+            report=report,
+        )
+        history = [
+            [e.number, e.loss, e.right, np.nan if e.held_out is None else e.held_out, e.seconds] for e in fitted.history
+        ]
+        result: dict[str, Any] = {"history": np.array(history, dtype=np.float64), "best": np.array(fitted.best)}
+        if part.name == "all":
+            result |= exported(setting, fitted.network)
+        else:
+            result["features"], result["posteriors"] = infer(fitted.network, setting.spectrograms, setting.front_end)
+        save(setting.folder / f"{part.name}.npz", result)
+        checkpoint.unlink(missing_ok=True)
+    except OSError as error:
+        raise no_space(setting.folder, error, "another -o mends it") from None
+    except (MemoryError, torch.OutOfMemoryError):
+        raise StorageError(
+            f"{part.words}: out of memory; a smaller batch in [training] or fewer --jobs mend it, "
+            "and finished epochs are kept"
+        ) from None
+    finally:
+        torch.set_num_threads(before)
+
+
+def exported(setting: Setting, network: Any) -> dict[str, Any]:
+    """The ONNX graph of a network, compared with torch on clips of many lengths."""
+    content = graph(network, producer=f"dsfx {__version__}")
+    order = np.argsort(setting.spectrograms.lengths, kind="stable")[:: len(setting.spectrograms) // 8 + 1]
+    ragged = [setting.front_end.normalise(setting.spectrograms[int(i)]) for i in order]
+    ragged += [ragged[0][:count] for count in (1, 3, 4, 5) if len(ragged[0]) >= count]
+    difference = check(content, network, ragged)
+    parameters = sum(p.numel() for p in network.parameters())
+    graph_bytes = np.frombuffer(content, dtype=np.uint8)
+    return {"graph": graph_bytes, "difference": np.array(difference), "parameters": np.array(parameters)}
+
+
+def save(path: Path, arrays: dict[str, Any]) -> None:
+    """Write arrays such that the file is there whole or not at all."""
+    temporary = path.with_suffix(".partial")
+    with temporary.open("wb") as handle:
+        np.savez(handle, **arrays)
+        handle.flush()
+        os.fsync(handle.fileno())
+    temporary.replace(path)
+
+
+def results(folder: Path, part: Part) -> dict[str, NDArray[Any]]:
+    """What `learn` left."""
+    with np.load(folder / f"{part.name}.npz", allow_pickle=False) as found:
+        return dict(found)
+
+
+def learn_all(setting: Setting, parts: Sequence[Part], jobs: int, report: Report) -> None:
+    """Train all networks that have no result yet, `jobs` at a time; results do not depend on how many.
+
+    Raises
+    ------
+    StorageError : a worker process died, memory or disk gave out; what is finished is kept.
+    """
+    epochs = setting.recipe.epochs
+    reached = dict.fromkeys((part.name for part in parts), 0)
+    numbers = {part.name: number for number, part in enumerate(parts, 1)}
+
+    def note(part: Part, epoch: Epoch | None) -> None:
+        reached[part.name] = epoch.number if epoch else epochs
+        done = sum(reached.values())
+        report(Progress(part, numbers[part.name], len(parts), epoch, epochs, done, epochs * len(parts)))
+
+    waiting = []
+    for part in parts:
+        if (setting.folder / f"{part.name}.npz").is_file():
+            reached[part.name] = epochs
+        else:
+            waiting.append(part)
+    if min(jobs, len(waiting)) <= 1:
+        for part in waiting:
+            learn(setting, part, lambda epoch, part=part: note(part, epoch))  # type: ignore[misc]
+            note(part, None)
+        return
+    by_name = {part.name: part for part in parts}
+    context = get_context("spawn")
+    with context.Manager() as manager:
+        heard = manager.Queue()
+
+        def listen() -> None:
+            while not heard.empty():
+                name, epoch = heard.get()
+                note(by_name[name], epoch)
+
+        with ProcessPoolExecutor(min(jobs, len(waiting)), mp_context=context, initializer=_follow_parent) as pool:
+            running: dict[Future[None], Part] = {
+                pool.submit(_learn_elsewhere, setting, part, heard): part for part in waiting
+            }
+            try:
+                while running:
+                    finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                    listen()
+                    for future in finished:
+                        part = running.pop(future)
+                        future.result()
+                        note(part, None)
+            except BrokenProcessPool:
+                raise StorageError(
+                    "a worker process died, most likely for want of memory; fewer --jobs mend it, the same command "
+                    "goes on where it stopped"
+                ) from None
+            finally:
+                if running:
+                    _stop(pool)
+
+
+def _learn_elsewhere(setting: Setting, part: Part, heard: Any) -> None:
+    learn(setting, part, lambda epoch: heard.put((part.name, replace(epoch))))
+
+
+def _follow_parent() -> None:
+    """Let a worker end with the process that started it, however that ends: two must not write one checkpoint."""
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            connection.wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    """End the workers at once: their last epoch is kept, and nobody waits for the rest."""
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+    limit = time.monotonic() + 10
+    for process in processes:
+        process.join(max(0.1, limit - time.monotonic()))
