@@ -261,10 +261,16 @@ def _print_config(context: click.Context, option: click.Parameter, value: bool) 
 @click.option("--note", "notes", multiple=True, help="Sentence on use and limits, for the card; repeatable.")
 @click.option("--licence", default="unspecified", help="Of the model.")
 @click.option(
-    "--corpus", "corpora", multiple=True, help="Name of the corpus, once per table. Default: that of the table's folder."
+    "--corpus",
+    "corpora",
+    multiple=True,
+    help="Name of the corpus, once per table. Default: that of the table's folder.",
 )
 @click.option(
-    "--corpus-licence", "corpus_licences", multiple=True, help="Licence of the recordings, once per table, for the card."
+    "--corpus-licence",
+    "corpus_licences",
+    multiple=True,
+    help="Licence of the recordings, once per table, for the card.",
 )
 @click.option(
     "--reference", "references", multiple=True, help="Publication of the corpus, once per table, for the card."

@@ -55,7 +55,7 @@ def trained_on(
     Parameters
     ----------
     identity : dict of str to str
-        The hash of every set, by its name; for a learned one the sha256 of its model.
+        The hash of every set, by its name; for a learned one the sha256 of its model, or ``out-of-fold:`` and a hash.
     hashes : sequence of str
         Of the clips.
 
@@ -79,6 +79,8 @@ def trained_on(
                 unknown.append(
                     f"{name}: the table has no column `hash`, so whether its model knows the clips is not told"
                 )
+        elif sha.startswith("out-of-fold:"):
+            continue  # by extractors that never heard the clip's speaker
         elif name == "deep" or name.startswith("deep:"):
             unknown.append(
                 f"{name}: which clips its model was trained on is unknown (--model FOLDER names a folder with "

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import blake2b
 from itertools import combinations
 from multiprocessing import get_context
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..errors import ConfigError, InputError, OutputError
 from ..store import digest
-from . import leakage, statistics
+from . import folded, leakage, statistics
 from .classifiers import GRID, Classifier, Outcome, check_size, classifier_of, learn
 from .protocols import Fold, Protocol, make_protocol, shares
 from .tables import Clips, gather, open_table, read_labels
@@ -81,6 +82,8 @@ class Data:
     protocol: Protocol
     remarks: list[str]
     warnings: list[str]
+    own: dict[str, list[folded.Own]]
+    """By set: columns that every fold has of its own."""
 
 
 def evaluate(
@@ -196,7 +199,14 @@ def _prepare(features: str | os.PathLike[str], labels: str | os.PathLike[str], o
     remarks = list(clips.remarks)
     y = _labels(clips, options.column, Path(labels))
     speakers = _column(clips, options.group, complete=True)
-    if options.test is None:
+    own = folded.own_features(clips)
+    if clips.fold:
+        if options.test is not None or options.save:
+            raise ConfigError(
+                "--test and --save need features of one extractor for all clips; each fold of this model has its own"
+            )
+        protocol = folded.make_folded(Path(features), clips.fold, options.protocol, speakers)
+    elif options.test is None:
         protocol = make_protocol(
             options.protocol,
             y,
@@ -207,7 +217,7 @@ def _prepare(features: str | os.PathLike[str], labels: str | os.PathLike[str], o
         )
     else:
         clips, y, speakers, protocol = _crossed(clips, y, speakers, options, remarks)
-    warnings = list(protocol.warnings)
+    warnings = [*protocol.warnings, *folded.mixed(clips)]
     tested = sorted({int(row) for fold in protocol.folds for row in fold.test})
     known = leakage.training_hashes(options.models)
     identity = {name: sha for parts in clips.identity.values() for name, sha in parts.items()}
@@ -230,7 +240,7 @@ def _prepare(features: str | os.PathLike[str], labels: str | os.PathLike[str], o
     remarks += _about_columns(clips)
     if speakers is not None and (count := len(set(speakers[tested].tolist()))) < 5:
         warnings.append(f"only {count} speakers are tested: intervals and p-values that rest on so few are rough")
-    return Data(clips, y, speakers, protocol, remarks, warnings)
+    return Data(clips, y, speakers, protocol, remarks, warnings, own)
 
 
 def _labels(clips: Clips, column: str, path: Path) -> Texts:
@@ -366,11 +376,13 @@ def _compute(
     if options.standardise == "speaker":
         if data.speakers is None:
             raise InputError("--standardise speaker: who speaks is not known (--group names the column)")
-        prepared = {name: _by_speaker(x, data.speakers) for name, x in data.clips.features.items()}
+        scaled = partial(_by_speaker, speakers=data.speakers)
+        prepared = {name: scaled(x) for name, x in data.clips.features.items()}
+        own = folded.mapped(data.own, scaled)
     else:
-        prepared = data.clips.features
+        prepared, own = data.clips.features, data.own
     tasks = [(name, c, fold) for name in prepared for c in classifiers for fold in data.protocol.folds]
-    keys = _keys(prepared, data, options)
+    keys = _keys(prepared, own, data, options)
     outcomes: dict[tuple[str, str, str], Outcome] = {}
     places: dict[tuple[str, str, str], Path] = {}
     waiting: list[Task] = []
@@ -404,7 +416,15 @@ def _compute(
             name, classifier, fold = task
             keep(
                 task,
-                learn(prepared[name], data.labels, data.speakers, fold.train, fold.test, classifier, seed=options.seed),
+                learn(
+                    folded.put(prepared[name], own[name], fold.name),
+                    data.labels,
+                    data.speakers,
+                    fold.train,
+                    fold.test,
+                    classifier,
+                    seed=options.seed,
+                ),
             )
         return outcomes
     with TemporaryDirectory(prefix="dsfx-evaluate-") as scratch:
@@ -414,11 +434,16 @@ def _compute(
             np.save(places_of[name], x)
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             running = {
-                pool.submit(_work, places_of[name], data.labels, data.speakers, fold, classifier, options.seed): (
-                    name,
-                    classifier,
+                pool.submit(
+                    _work,
+                    places_of[name],
+                    folded.only(own[name], fold.name),
+                    data.labels,
+                    data.speakers,
                     fold,
-                )
+                    classifier,
+                    options.seed,
+                ): (name, classifier, fold)
                 for name, classifier, fold in waiting
             }
             for future in as_completed(running):
@@ -426,12 +451,22 @@ def _compute(
     return outcomes
 
 
-def _work(path: str, labels: Texts, speakers: Texts | None, fold: Fold, classifier: Classifier, seed: int) -> Outcome:
-    x = np.load(path, mmap_mode="r")
+def _work(
+    path: str,
+    own: list[folded.Own],
+    labels: Texts,
+    speakers: Texts | None,
+    fold: Fold,
+    classifier: Classifier,
+    seed: int,
+) -> Outcome:
+    x = folded.put(np.load(path, mmap_mode="r"), own, fold.name)
     return learn(x, labels, speakers, fold.train, fold.test, classifier, seed=seed)
 
 
-def _keys(prepared: dict[str, Matrix], data: Data, options: Options) -> dict[str, str]:
+def _keys(
+    prepared: dict[str, Matrix], own: dict[str, list[folded.Own]], data: Data, options: Options
+) -> dict[str, str]:
     import sklearn
 
     speakers = None if data.speakers is None else data.speakers.tolist()
@@ -441,6 +476,9 @@ def _keys(prepared: dict[str, Matrix], data: Data, options: Options) -> dict[str
         value = blake2b(digest_size=16)
         for begin in range(0, len(x), 1024):
             value.update(np.ascontiguousarray(x[begin : begin + 1024]).data)
+        for part in own[name]:
+            for values in part.values.values():
+                value.update(np.ascontiguousarray(values).data)
         found[name] = f"{shared}-{value.hexdigest()}-{x.shape[1]}"
     return found
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class FeatureTable:
     sets : the columns of every set.
     identity : hash of every set, where the table knows it.
     config : how it was extracted, where the table knows it.
+    fold : of every row, where each fold has an extractor of its own.
+    folded : whether the folder was named that has tables of every fold.
     """
 
     path: Path
@@ -47,6 +49,8 @@ class FeatureTable:
     sets: dict[str, list[str]]
     identity: dict[str, str] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
+    fold: list[str] | None = None
+    folded: bool = False
 
     def load(self, columns: Sequence[str], rows: NDArray[np.intp]) -> Matrix:
         """Return features of shape (rows, columns), without ever holding a second copy of all of them."""
@@ -101,7 +105,7 @@ def open_table(path: str | os.PathLike[str]) -> FeatureTable:
     """Read the keys of a feature table, and which sets it holds.
 
     A table that another program made needs a column `file`; all its numeric columns then are one set, called after
-    the table.
+    the table. The folder of a model that was trained with folds stands for its out-of-fold features.
 
     Raises
     ------
@@ -111,6 +115,13 @@ def open_table(path: str | os.PathLike[str]) -> FeatureTable:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or directory; expected a feature table")
+    folded = (path / "model.toml").is_file()
+    if folded and not (path / "oof.parquet").is_file():
+        raise InputError(
+            f"{path}: a model without folds, so it has no features to evaluate; dsfx train --folds N adds them"
+        )
+    if folded:
+        path = path / "oof.parquet"
     columns, numeric, metadata, units = _read_keys(path)
     if not len(columns["file"]):
         raise InputError(f"{path}: has no rows")
@@ -120,6 +131,7 @@ def open_table(path: str | os.PathLike[str]) -> FeatureTable:
     sets: dict[str, list[str]] = {}
     for name in features:
         sets.setdefault(units.get(name, path.stem), []).append(name)
+    config = {k: v for k, v in json.loads(metadata.get(b"config", b"{}")).items() if k != "sets"}
     return FeatureTable(
         path,
         columns["file"],
@@ -128,7 +140,9 @@ def open_table(path: str | os.PathLike[str]) -> FeatureTable:
         columns.get("hash"),
         sets,
         json.loads(metadata.get(b"sets", b"{}")),
-        {k: v for k, v in json.loads(metadata.get(b"config", b"{}")).items() if k != "sets"},
+        config,
+        columns.get("fold") if "out_of_fold" in config else None,
+        folded,
     )
 
 
@@ -157,13 +171,13 @@ def _read_keys(path: Path) -> tuple[dict[str, Any], list[str], dict[bytes, bytes
         schema = pq.read_schema(parts[0])
         if "file" not in schema.names:
             raise InputError(f"{path}: has no column `file`; expected a feature table")
-        wanted = [key for key in _KEYS if key in schema.names]
+        wanted = [key for key in (*_KEYS, "fold") if key in schema.names]
         table = pa.concat_tables(
             [pq.ParquetFile(part).read(columns=wanted).replace_schema_metadata() for part in parts]
         )
     except (pa.ArrowException, IndexError):
         raise InputError(f"{path}: not a feature table (neither Parquet nor .csv)") from None
-    keys = {key: table.column(key).to_pylist() for key in wanted if key in {"file", "hash"}}
+    keys = {key: table.column(key).to_pylist() for key in wanted if key in {"file", "hash", "fold"}}
     for key in set(wanted) & {"start", "end"}:
         column = table.column(key)
         if pa.types.is_duration(column.type):
@@ -318,6 +332,14 @@ def _resolve(parts: Sequence[str]) -> list[str]:
     return found
 
 
+class Piece(NamedTuple):
+    """Columns of a set: a set of a table, and the rows of that table."""
+
+    table: FeatureTable
+    set: str
+    rows: NDArray[np.intp]
+
+
 @dataclass(frozen=True)
 class Clips:
     """Labelled rows that every evaluated set has, and the features of each set.
@@ -332,6 +354,8 @@ class Clips:
     identity : hash of the sets that are part of a set, by its name.
     configs : how the sets were extracted: what the tables say.
     remarks : lines about rows that were left out.
+    pieces : what every set consists of.
+    fold : of every row, where the folder of a training with folds was named; else empty.
     """
 
     cells: list[dict[str, str]]
@@ -344,6 +368,8 @@ class Clips:
     identity: dict[str, dict[str, str]]
     configs: list[dict[str, Any]]
     remarks: list[str]
+    pieces: dict[str, list[Piece]] = field(default_factory=dict)
+    fold: list[str] = field(default_factory=list)
 
 
 def gather(tables: Sequence[FeatureTable], labels: Labels, sets: Sequence[str]) -> Clips:
@@ -370,7 +396,7 @@ def gather(tables: Sequence[FeatureTable], labels: Labels, sets: Sequence[str]) 
         for part in name.split("+"):
             if part not in homes:
                 raise ConfigError(f"--set {name}: no set {part!r} in the tables; there are {', '.join(homes)}")
-    used = [t for t in tables if any(homes[p][0] is t for n in wanted for p in n.split("+"))]
+    used = [t for t in tables if t.folded or any(homes[p][0] is t for n in wanted for p in n.split("+"))]
     remarks: list[str] = []
     joined = [_join(table, labels, remarks) for table in used]
     common = [key for key in joined[0] if all(key in other for other in joined[1:])]
@@ -386,13 +412,15 @@ def gather(tables: Sequence[FeatureTable], labels: Labels, sets: Sequence[str]) 
     features: dict[str, Matrix] = {}
     columns: dict[str, list[str]] = {}
     identity: dict[str, dict[str, str]] = {}
+    parts: dict[str, list[Piece]] = {}
     for name in wanted:
-        pieces, columns[name], identity[name] = [], [], {}
+        pieces, columns[name], identity[name], parts[name] = [], [], {}, []
         for part in name.split("+"):
             table, inner = homes[part]
             pieces.append(table.load(table.sets[inner], order[id(table)]))
             columns[name] += table.sets[inner]
             identity[name][inner] = table.identity.get(inner, "")
+            parts[name].append(Piece(table, inner, order[id(table)]))
         features[name] = pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
     first = used[0]
     rows = order[id(first)]
@@ -413,6 +441,8 @@ def gather(tables: Sequence[FeatureTable], labels: Labels, sets: Sequence[str]) 
         identity,
         [t.config for t in used],
         remarks,
+        parts,
+        next(([t.fold[row] for row in order[id(t)]] for t in used if t.folded and t.fold), []),
     )
 
 

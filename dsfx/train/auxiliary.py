@@ -100,9 +100,9 @@ class Standard:
             moments[name] = mean, np.where(spread > 1e-9 * np.maximum(np.abs(mean), 1e-9), spread, np.inf)
         axes = None
         if auxiliary.components:
-            x = standardised(values[SETS[1]], moments[SETS[1]])
-            x = x[np.linspace(0, len(x) - 1, min(len(x), MOST)).astype(np.intp)]
-            axes = principal(x - x.mean(axis=0), auxiliary.components)
+            rows = standardised(values[SETS[1]], moments[SETS[1]])
+            rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST)).astype(np.intp)]
+            axes = principal(rows - rows.mean(axis=0), auxiliary.components)
         return cls(moments, axes)
 
     def apply(self, values: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:

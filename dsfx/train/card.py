@@ -137,9 +137,9 @@ def results(metrics: Mapping[str, Any], classes: int) -> list[str]:
         "## How well it recognises speakers it has never heard",
         paragraph(
             f"""The same recipe was trained once per fold ({metrics["folds"]}) without the fold's speakers. Judged by
-            the network's own posteriors, pooled over all clips{" of a corpus, mean of the corpora" * (
-                len(metrics.get("corpora", [])) > 1
-            )}: **UAR {100 * metrics["uar"]:.1f} %, WA {100 * metrics["wa"]:.1f} %**{
+            the network's own posteriors, pooled over all clips{
+                " of a corpus, mean of the corpora" * (len(metrics.get("corpora", [])) > 1)
+            }: **UAR {100 * metrics["uar"]:.1f} %, WA {100 * metrics["wa"]:.1f} %**{
                 f" (chance: UAR {100 / classes:.1f} %)" * (len(metrics.get("corpora", [])) < 2)
             }."""
         ),

@@ -11,7 +11,6 @@ from typing import Any
 from ..errors import ConfigError, InputError
 from ..frontend import FrontEnd
 from ..tomllines import key_lines
-from .augment import Augmentation
 from .auxiliary import Auxiliary
 from .card import toml
 from .fit import Recipe

@@ -288,11 +288,7 @@ def tabulate(
         "torch": torch.__version__,
         "best_epoch": int(made["best"]),
         "held_out_speakers": sorted(
-            {
-                f"{clip.corpus}/{clip.speaker}"
-                for clip, held in zip(clips, last.held_out, strict=True)
-                if held
-            }
+            {f"{clip.corpus}/{clip.speaker}" for clip, held in zip(clips, last.held_out, strict=True) if held}
         ),
         "onnx_difference": float(made["difference"]),
         **config.recipe.to_table(),
@@ -352,7 +348,7 @@ def write_folds(
         found = results(setting.folder, fold)
         features[fold.test], posteriors[fold.test] = found["features"][fold.test], found["posteriors"][fold.test]
         names[fold.test] = fold.name.removeprefix("fold-")
-        others = np.flatnonzero(~fold.test)
+        others = np.flatnonzero(~fold.test).tolist()
         outputs.write_features(
             part / "folds" / f"{fold.name}.parquet",
             [clips[i] for i in others],
