@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import ModelError
-from .network import EPSILON, STRIDE, Network
+from .network import EPSILON, POOL, STRIDE, STRIDES, Network
 
 __all__ = ["check", "graph"]
 
@@ -87,47 +87,52 @@ def graph(network: Network, *, producer: str) -> bytes:
         around = [size // 2 for size in weight.shape[2:]]
         return g("Relu", g("Conv", x, g.constant(weight), g.constant(bias), pads=around * 2, **attributes))
 
-    y = g("Unsqueeze", x, g.ints(1))
-    y = g("Mul", convolve(y, 1, strides=[2, 2]), half)
-    y = g("MaxPool", convolve(y, 2), kernel_shape=[2, 2], strides=[2, 2])
-    y = g("Mul", y, number(valid, 1, 3))
-    y = g("MaxPool", convolve(y, 3), kernel_shape=[1, 4], strides=[1, 4])
-    y = g("Transpose", y, perm=[0, 1, 3, 2])
-    y = g("Mul", g("Reshape", y, g.ints(0, state["conv4.weight"].shape[1], -1)), valid_rows)
-    y = g("Mul", convolve(y, 4), valid_rows)
     count = g("Cast", g("Unsqueeze", steps, g.ints(1)), to=TensorProto.FLOAT)
-    mean = g("Div", g("ReduceSum", y, g.ints(2), keepdims=0), count)
-    centred = g("Mul", g("Sub", y, g("Unsqueeze", mean, g.ints(2))), valid_rows)
-    variance = g("Div", g("ReduceSum", g("Mul", centred, centred), g.ints(2), keepdims=0), count)
-    deviation = g("Sqrt", g("Add", variance, g.constant(EPSILON)))
+    parts = []
+    if layers.convolutional:
+        y = g("Unsqueeze", x, g.ints(1))
+        y = g("Mul", convolve(y, 1, strides=STRIDES[0]), half)
+        y = g("Mul", convolve(y, 2, strides=STRIDES[1]), number(valid, 1, 3))
+        y = g("MaxPool", convolve(y, 3, strides=STRIDES[2]), kernel_shape=[1, POOL], strides=[1, POOL])
+        y = g("Transpose", y, perm=[0, 1, 3, 2])
+        y = g("Mul", g("Reshape", y, g.ints(0, state["conv4.weight"].shape[1], -1)), valid_rows)
+        y = g("Mul", convolve(y, 4), valid_rows)
+        mean = g("Div", g("ReduceSum", y, g.ints(2), keepdims=0), count)
+        centred = g("Mul", g("Sub", y, g("Unsqueeze", mean, g.ints(2))), valid_rows)
+        variance = g("Div", g("ReduceSum", g("Mul", centred, centred), g.ints(2), keepdims=0), count)
+        deviation = g("Sqrt", g("Add", variance, g.constant(EPSILON)))
 
-    x = g("Transpose", g("Reshape", x, g.ints(0, -1, bands * STRIDE)), perm=[1, 0, 2])
-    weights = [
-        g.constant(np.stack([reordered(state[f"{way}.{kind}"]) for way in ("forwards", "backwards")]))
-        for kind in ("weight_ih_l0", "weight_hh_l0")
-    ]
-    biases = [
-        np.concatenate([reordered(state[f"{way}.bias_ih_l0"]), reordered(state[f"{way}.bias_hh_l0"])])
-        for way in ("forwards", "backwards")
-    ]
-    h = g(
-        "LSTM",
-        x,
-        *weights,
-        g.constant(np.stack(biases)),
-        g("Cast", steps, to=TensorProto.INT32),
-        direction="bidirectional",
-        hidden_size=layers.units,
-    )
-    h = g("Reshape", g("Transpose", h, perm=[2, 0, 1, 3]), g.ints(0, -1, 2 * layers.units))
-    scores = g("MatMul", h, g.constant(state["attend.weight"].T))
-    scores = g("Tanh", g("Add", scores, g.constant(state["attend.bias"])))
-    scores = g("Squeeze", g("MatMul", scores, g.constant(state["score.weight"].T)), g.ints(2))
-    scores = g("Where", valid, scores, g.constant(-1e9))
-    attention = g("Softmax", scores, axis=1, name="attention")
-    attended = g("Squeeze", g("MatMul", g("Unsqueeze", attention, g.ints(1)), h), g.ints(1))
-
-    features = g("Concat", mean, deviation, attended, axis=1, name="features")
+        parts += [mean, deviation]
+    if layers.recurrent:
+        x = g("Transpose", g("Reshape", x, g.ints(0, -1, bands * STRIDE)), perm=[1, 0, 2])
+        weights = [
+            g.constant(np.stack([reordered(state[f"{way}.{kind}"]) for way in ("forwards", "backwards")]))
+            for kind in ("weight_ih_l0", "weight_hh_l0")
+        ]
+        biases = [
+            np.concatenate([reordered(state[f"{way}.bias_ih_l0"]), reordered(state[f"{way}.bias_hh_l0"])])
+            for way in ("forwards", "backwards")
+        ]
+        h = g(
+            "LSTM",
+            x,
+            *weights,
+            g.constant(np.stack(biases)),
+            g("Cast", steps, to=TensorProto.INT32),
+            direction="bidirectional",
+            hidden_size=layers.units,
+        )
+        h = g("Reshape", g("Transpose", h, perm=[2, 0, 1, 3]), g.ints(0, -1, 2 * layers.units))
+        scores = g("MatMul", h, g.constant(state["attend.weight"].T))
+        scores = g("Tanh", g("Add", scores, g.constant(state["attend.bias"])))
+        scores = g("Squeeze", g("MatMul", scores, g.constant(state["score.weight"].T)), g.ints(2))
+        scores = g("Where", valid, scores, g.constant(-1e9))
+        attention = g("Softmax", scores, axis=1, name="attention")
+        attended = g("Squeeze", g("MatMul", g("Unsqueeze", attention, g.ints(1)), h), g.ints(1))
+        parts.append(attended)
+    else:
+        g("Div", number(valid), count, name="attention")
+    features = g("Concat", *parts, axis=1, name="features")
     hidden = g("Gemm", features, g.constant(state["dense.weight"]), g.constant(state["dense.bias"]), transB=1)
     logits = g(
         "Gemm",

@@ -1,7 +1,7 @@
 """The network in torch, after Zhao et al. 2018: two branches read one spectrogram, their pooled outputs are features.
 
-* Convolutional branch: three 2-D blocks and one 1-D block over all bands (convolution, batch norm, ReLU); mean and
-  deviation over time.
+* Convolutional branch: three 2-D blocks, whose strides shrink time and bands, and one 1-D block over all bands
+  (convolution, batch norm, ReLU); mean and deviation over time.
 * Recurrent branch: frames stacked by four, a bidirectional LSTM, softmax attention over its steps.
 
 The concatenation of both is the deep spectrum features; two dense layers give the class posteriors. Everything is
@@ -18,10 +18,15 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError
 
-__all__ = ["STRIDE", "Layers", "Network"]
+__all__ = ["BRANCHES", "POOL", "STRIDE", "STRIDES", "Layers", "Network"]
 
+STRIDES = ((2, 2), (2, 2), (1, 2))
+"""Of the three 2-D convolutions, along frames and bands."""
+POOL = 2
+"""Neighbouring bands after the third of which the larger goes on."""
 STRIDE = 4
 """Frames per step of both branches' outputs."""
+BRANCHES = ("both", "convolutional", "recurrent")
 
 EPSILON = 1e-5
 """Added to the variance before its square root."""
@@ -33,6 +38,7 @@ class Layers:
 
     Parameters
     ----------
+    branches : one of `BRANCHES`.
     channels, kernels : of the three 2-D convolutions; kernels are (frames, bands), odd.
     filters : of the 1-D convolution; the branch gives twice as many features.
     units : of the LSTM, per direction; the branch gives twice as many features.
@@ -40,8 +46,9 @@ class Layers:
     dense : width of the dense layer between features and posteriors.
     """
 
+    branches: str = "both"
     channels: tuple[int, int, int] = (32, 64, 128)
-    kernels: tuple[tuple[int, int], ...] = ((5, 5), (7, 5), (5, 3))
+    kernels: tuple[tuple[int, int], ...] = ((5, 5), (3, 3), (3, 3))
     filters: int = 128
     units: int = 128
     attention: int = 64
@@ -50,6 +57,8 @@ class Layers:
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(self, "kernels", tuple(tuple(kernel) for kernel in self.kernels))
+        if self.branches not in BRANCHES:
+            raise ConfigError(f"layers: branches is {self.branches!r}, expected one of {', '.join(BRANCHES)}")
         sizes = [*self.channels, self.filters, self.units, self.attention, self.dense]
         if len(self.channels) != 3 or not all(isinstance(size, int) and 1 <= size <= 8192 for size in sizes):
             raise ConfigError(f"layers: {asdict(self)}, expected three channels and every size in 1 to 8192")
@@ -60,7 +69,18 @@ class Layers:
     @property
     def n_features(self) -> int:
         """Length of the feature vector."""
-        return 2 * self.filters + 2 * self.units
+        sizes = {"convolutional": 2 * self.filters, "recurrent": 2 * self.units}
+        return sizes.get(self.branches, sum(sizes.values()))
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether there is the convolutional branch."""
+        return self.branches != "recurrent"
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether there is the recurrent branch."""
+        return self.branches != "convolutional"
 
     def to_table(self) -> dict[str, Any]:
         """The sizes as the ``[layers]`` table of a model.toml."""
@@ -83,9 +103,12 @@ class Network(nn.Module):
     n_bands, n_classes : sizes of input and output.
     layers : sizes in between.
     dropout : of the features, the recurrent branch's input and the dense layer, in training only.
+    n_auxiliary : what the features regress in training besides; it is no part of the exported graph.
     """
 
-    def __init__(self, n_bands: int, n_classes: int, layers: Layers, *, dropout: float = 0.3) -> None:
+    def __init__(
+        self, n_bands: int, n_classes: int, layers: Layers, *, dropout: float = 0.3, n_auxiliary: int = 0
+    ) -> None:
         super().__init__()
         if n_bands < 16:
             raise ConfigError(f"network: {n_bands} bands, expected at least 16")
@@ -95,44 +118,70 @@ class Network(nn.Module):
         a, b, c = layers.channels
         self.register_buffer("shift", torch.zeros(n_bands))
         self.register_buffer("scale", torch.ones(n_bands))
-        first, second, third = layers.kernels
-        self.conv1 = nn.Conv2d(1, a, first, stride=2, padding=padding(first), bias=False)
-        self.norm1 = nn.BatchNorm2d(a)
-        self.conv2 = nn.Conv2d(a, b, second, padding=padding(second), bias=False)
-        self.norm2 = nn.BatchNorm2d(b)
-        self.conv3 = nn.Conv2d(b, c, third, padding=padding(third), bias=False)
-        self.norm3 = nn.BatchNorm2d(c)
-        heights = (n_bands + 1) // 2 // 2 // 4
-        self.conv4 = nn.Conv1d(c * heights, layers.filters, 3, padding=1, bias=False)
-        self.norm4 = nn.BatchNorm1d(layers.filters)
-        self.forwards = nn.LSTM(n_bands * STRIDE, layers.units, batch_first=True)
-        self.backwards = nn.LSTM(n_bands * STRIDE, layers.units, batch_first=True)
-        self.attend = nn.Linear(2 * layers.units, layers.attention)
-        self.score = nn.Linear(layers.attention, 1, bias=False)
+        if layers.convolutional:
+            first, second, third = layers.kernels
+            self.conv1 = nn.Conv2d(1, a, first, stride=STRIDES[0], padding=padding(first), bias=False)
+            self.norm1 = nn.BatchNorm2d(a)
+            self.conv2 = nn.Conv2d(a, b, second, stride=STRIDES[1], padding=padding(second), bias=False)
+            self.norm2 = nn.BatchNorm2d(b)
+            self.conv3 = nn.Conv2d(b, c, third, stride=STRIDES[2], padding=padding(third), bias=False)
+            self.norm3 = nn.BatchNorm2d(c)
+            heights = n_bands
+            for _, stride in STRIDES:
+                heights = -(-heights // stride)
+            self.conv4 = nn.Conv1d(c * (heights // POOL), layers.filters, 3, padding=1, bias=False)
+            self.norm4 = nn.BatchNorm1d(layers.filters)
+        if layers.recurrent:
+            self.forwards = nn.LSTM(n_bands * STRIDE, layers.units, batch_first=True)
+            self.backwards = nn.LSTM(n_bands * STRIDE, layers.units, batch_first=True)
+            self.attend = nn.Linear(2 * layers.units, layers.attention)
+            self.score = nn.Linear(layers.attention, 1, bias=False)
         self.dense = nn.Linear(layers.n_features, layers.dense)
         self.classify = nn.Linear(layers.dense, n_classes)
         self.dropout = nn.Dropout(dropout)
+        self.regress = nn.Linear(layers.n_features, n_auxiliary) if n_auxiliary else None
+
+    @classmethod
+    def like(cls, other: "Network") -> "Network":
+        """An untrained network of the same sizes."""
+        n_auxiliary = 0 if other.regress is None else other.regress.out_features
+        return cls(other.n_bands, other.n_classes, other.layers, dropout=other.dropout.p, n_auxiliary=n_auxiliary)
 
     def forward(self, spectrogram: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (batch, n_features), attention (batch, steps) and logits (batch, classes)."""
+        """Features (batch, n_features), attention (batch, steps) and logits (batch, classes).
+
+        Without the recurrent branch every step has the same attention.
+        """
         extra = -spectrogram.shape[1] % STRIDE
         x = nn.functional.pad((spectrogram - self.shift) * self.scale, (0, 0, 0, extra))
         x = x * mask(lengths, x.shape[1])[:, :, None]
         # From here on a clip is as long as its steps: the last one may hold frames of zeros.
         steps = torch.div(lengths + STRIDE - 1, STRIDE, rounding_mode="floor")
         valid = mask(steps, x.shape[1] // STRIDE)
-        convolved = self._convolutional(x, valid)
-        attended, attention = self._recurrent(x, steps, valid)
-        features = torch.cat([convolved, attended], dim=1)
+        parts = []
+        attention = valid / valid.sum(dim=1, keepdim=True)
+        if self.layers.convolutional:
+            parts.append(self._convolutional(x, valid))
+        if self.layers.recurrent:
+            attended, attention = self._recurrent(x, steps, valid)
+            parts.append(attended)
+        features = torch.cat(parts, dim=1)
         hidden = torch.relu(self.dense(self.dropout(features)))
         return features, attention, self.classify(self.dropout(hidden)).float()
+
+    def regression(self, features: Tensor) -> Tensor:
+        """The auxiliary targets (batch, n_auxiliary) that features would have."""
+        if self.regress is None:
+            raise ConfigError("network: it has no auxiliary targets")
+        found: Tensor = self.regress(features)
+        return found
 
     def _convolutional(self, x: Tensor, valid: Tensor) -> Tensor:
         x = torch.relu(self.norm1(self.conv1(x[:, None])))
         x = x * valid.repeat_interleave(2, dim=1)[:, None, :, None].to(x.dtype)
-        x = torch.relu(nn.functional.max_pool2d(self.norm2(self.conv2(x)), 2))
+        x = torch.relu(self.norm2(self.conv2(x)))
         x = x * valid[:, None, :, None].to(x.dtype)
-        x = torch.relu(nn.functional.max_pool2d(self.norm3(self.conv3(x)), (1, 4)))
+        x = torch.relu(nn.functional.max_pool2d(self.norm3(self.conv3(x)), (1, POOL)))
         x = x.permute(0, 1, 3, 2).flatten(1, 2) * valid[:, None].to(x.dtype)
         x = torch.relu(self.norm4(self.conv4(x))).float() * valid[:, None]
         count = valid.sum(dim=1, keepdim=True)
