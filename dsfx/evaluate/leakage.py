@@ -81,6 +81,8 @@ def trained_on(
                 )
         elif sha.startswith("out-of-fold:"):
             continue  # by extractors that never heard the clip's speaker
+        elif sha.startswith("in-fold:"):
+            leaks.append(f"LEAK: {name}: these are features of the very clips that a fold's extractor has learned from")
         elif name == "deep" or name.startswith("deep:"):
             unknown.append(
                 f"{name}: which clips its model was trained on is unknown (--model FOLDER names a folder with "

@@ -1,7 +1,6 @@
 """Progress of a training, on stderr: network i of n, epoch, loss, UA, time left."""
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -33,21 +32,18 @@ def words(progress: "Progress", left: float | None = None) -> str:
 
 
 class Pace:
-    """The time left, judged by this run's own pace."""
+    """The time left, judged by the duration of epochs so far."""
 
     def __init__(self) -> None:
-        self.began = time.perf_counter()
-        self.first: int | None = None
+        self.seconds: list[float] = []
 
     def left(self, progress: "Progress") -> float | None:
-        """Seconds to go; None before there is a pace."""
-        if self.first is None:
-            # What an earlier run did says nothing about this one's pace.
-            self.first = progress.done - 1
-        fresh = progress.done - self.first
-        if progress.done >= progress.total or fresh < 1:
+        """Seconds to go; None before an epoch has been seen."""
+        if progress.epoch is not None:
+            self.seconds.append(progress.epoch.seconds)
+        if not self.seconds or progress.done >= progress.total:
             return None
-        return (time.perf_counter() - self.began) / fresh * (progress.total - progress.done)
+        return sum(self.seconds) / len(self.seconds) * (progress.total - progress.done) / max(1, progress.jobs)
 
 
 @contextmanager

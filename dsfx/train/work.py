@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..errors import StorageError
+from ..errors import DsfxError, StorageError
 from ..frontend import FrontEnd
 from .auxiliary import Auxiliary, Standard
 from .cache import Spectrograms, no_space
@@ -76,6 +76,7 @@ class Progress:
     epoch : the last one; None where the network is finished.
     epochs : of a network.
     done, total : epochs of all networks; those of an earlier run, and skipped ones, count as done.
+    jobs : networks that are trained at once.
     """
 
     part: Part
@@ -85,6 +86,7 @@ class Progress:
     epochs: int
     done: int
     total: int
+    jobs: int = 1
 
 
 Report = Callable[[Progress], None]
@@ -121,6 +123,8 @@ def learn(setting: Setting, part: Part, report: Callable[[Epoch], None]) -> None
             result["features"], result["posteriors"] = infer(fitted.network, setting.spectrograms, setting.front_end)
         save(setting.folder / f"{part.name}.npz", result)
         checkpoint.unlink(missing_ok=True)
+    except DsfxError:
+        raise
     except OSError as error:
         raise no_space(setting.folder, error, "another -o mends it") from None
     except (MemoryError, torch.OutOfMemoryError):
@@ -174,7 +178,7 @@ def learn_all(setting: Setting, parts: Sequence[Part], jobs: int, report: Report
     def note(part: Part, epoch: Epoch | None) -> None:
         reached[part.name] = epoch.number if epoch else epochs
         done = sum(reached.values())
-        report(Progress(part, numbers[part.name], len(parts), epoch, epochs, done, epochs * len(parts)))
+        report(Progress(part, numbers[part.name], len(parts), epoch, epochs, done, epochs * len(parts), workers))
 
     waiting = []
     for part in parts:
@@ -182,7 +186,8 @@ def learn_all(setting: Setting, parts: Sequence[Part], jobs: int, report: Report
             reached[part.name] = epochs
         else:
             waiting.append(part)
-    if min(jobs, len(waiting)) <= 1:
+    workers = min(jobs, len(waiting))
+    if workers <= 1:
         for part in waiting:
             learn(setting, part, lambda epoch, part=part: note(part, epoch))  # type: ignore[misc]
             note(part, None)
@@ -197,7 +202,7 @@ def learn_all(setting: Setting, parts: Sequence[Part], jobs: int, report: Report
                 name, epoch = heard.get()
                 note(by_name[name], epoch)
 
-        with ProcessPoolExecutor(min(jobs, len(waiting)), mp_context=context, initializer=_follow_parent) as pool:
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
             running: dict[Future[None], Part] = {
                 pool.submit(_learn_elsewhere, setting, part, heard): part for part in waiting
             }
