@@ -1,45 +1,35 @@
 import csv
+import os
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 import torch
+from tones import CLASSES, CONFIG, RATE, corpus
 
+import dsfx
 from dsfx.deep import load_model
-from dsfx.errors import AudioError, ConfigError, InputError, MissingExtra, OutputError
+from dsfx.errors import AudioError, ConfigError, DsfxError, InputError, MissingExtra, OutputError
 from dsfx.frontend import FrontEnd
-from dsfx.train import train, training
-from dsfx.train.augment import Augmentation
-from dsfx.train.data import load_clips
-from dsfx.train.fit import Recipe, fit, infer
-from dsfx.train.network import Layers
-
-RATE = 16000
-FRONT_END = FrontEnd(sampling_rate=RATE, n_mels=24, fft_length=512)
-LAYERS = Layers(channels=(4, 6, 8), filters=5, units=7, attention=6, dense=9)
-SMALL = {"front_end": FRONT_END, "layers": LAYERS}
-CLASSES = {"high": 3000, "low": 300, "middle": 1000}
+from dsfx.train import train, work
+from dsfx.train.config import Configuration, read_config
+from dsfx.train.data import load, read_corpora
+from dsfx.train.fit import fit, infer
+from dsfx.train.work import Progress
 
 
-def corpus(folder: Path, speakers: int = 3, takes: int = 3) -> Path:
-    """Tones in noise: the class is the pitch, each speaker has a level and a detuning of their own."""
-    rng = np.random.default_rng(0)
-    folder.mkdir(parents=True)
-    lines = ["file,speaker,gender,emotion,language"]
-    for speaker in range(speakers):
-        for label, hertz in CLASSES.items():
-            for take in range(takes):
-                size = int(rng.uniform(0.4, 0.8) * RATE)
-                tone = np.sin(2 * np.pi * hertz * (1 + 0.05 * speaker) * np.arange(size) / RATE)
-                name = f"{label}-{speaker}-{take}.wav"
-                soundfile.write(folder / name, 0.1 * (speaker + 1) * tone + rng.normal(scale=0.02, size=size), RATE)
-                lines.append(f"{name},s{speaker},f,{label},xx")
-    path = folder / "labels.csv"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
+    path = tmp_path_factory.mktemp("config") / "c.toml"
+    path.write_text(CONFIG)
+    return read_config(path)
 
 
 @pytest.fixture(scope="module")
@@ -48,32 +38,48 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(labels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(labels: Path, config: Configuration, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("models") / "tones"
-    recipe = Recipe(batch=8, learning_rate=0.02)
     return train(
-        labels, output, epochs=12, folds="loso", seed=1, licence="MIT", recipe=recipe, notes=["A toy."], **SMALL
+        labels, output, config=config, epochs=15, folds="loso", seed=1, licence="MIT", notes=["A toy."], jobs=2
     )
 
 
-def test_the_folder_is_a_model(trained: Path, labels: Path) -> None:
-    assert sorted(path.name for path in trained.iterdir()) == [
+@pytest.fixture(scope="module")
+def several(config: Configuration, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("several")
+    tables = [corpus(folder / "one", 3, 2), corpus(folder / "another", 2, 2, ["high", "low"])]
+    options = {"corpora": ["first", "second"], "corpus_licences": ["MIT", "CC0"], "references": ["A 2001", "B 2002"]}
+    return train(tables, folder / "m", config=config, epochs=2, folds=2, **options)
+
+
+def test_the_folder_is_a_model(trained: Path, labels: Path, config: Configuration) -> None:
+    assert sorted(str(path.relative_to(trained)) for path in trained.rglob("*")) == [
         "README.md",
+        "confusion.png",
+        "folds",
         "folds.csv",
+        "folds/fold-00.parquet",
+        "folds/fold-01.parquet",
+        "folds/fold-02.parquet",
         "hashes.txt",
+        "learning-curves.csv",
+        "learning-curves.png",
         "model.onnx",
         "model.toml",
+        "oof.parquet",
     ]
     assert not trained.with_name("tones.part").exists()
     model = load_model(trained)
     assert (model.name, model.licence, model.labels) == ("tones", "MIT", ("high", "low", "middle"))
-    assert model.front_end == FRONT_END
-    assert model.dim == LAYERS.n_features
-    assert model.table["training"]["epochs"] == 12
+    assert model.front_end == config.front_end
+    assert model.dim == config.layers.n_features
+    assert model.table["training"]["epochs"] == model.table["training"]["best_epoch"] == 15
     assert model.table["training"]["onnx_difference"] <= 1e-5
     assert model.table["corpora"][0]["files"] == 27
-    clips = load_clips(labels, FRONT_END)
+    clips = [item.clip for item in load(read_corpora([labels]), config.front_end)]
     assert (trained / "hashes.txt").read_text().split() == sorted({clip.hash for clip in clips})
+    assert len((trained / "learning-curves.csv").read_text().splitlines()) == 1 + 4 * 15
 
 
 def test_it_has_learned_something(trained: Path, labels: Path) -> None:
@@ -107,6 +113,33 @@ def test_metrics_follow_from_the_folds(trained: Path) -> None:
         assert judge(own) == (speaker["files"], speaker["uar"], speaker["wa"])
 
 
+def test_tables_of_the_folds(trained: Path, labels: Path) -> None:
+    oof = pq.read_table(trained / "oof.parquet").to_pandas()
+    assert oof["file"].tolist() == [f"tones/{row.split(',')[0]}" for row in labels.read_text().splitlines()[1:]]
+    assert (oof["end"].dt.total_seconds() > 0.39).all()
+    assert set(oof["corpus"]) == {"tones"}
+    assert (oof["label"] == [file.split("/")[1].split("-")[0] for file in oof["file"]]).all()
+    deep = [name for name in oof if name.startswith("deep_")]
+    posteriors = [f"posterior_{name}" for name in CLASSES]
+    assert len(deep) == load_model(trained).dim
+    np.testing.assert_allclose(oof[posteriors].sum(axis=1), 1, atol=1e-5)
+    right = np.array(list(CLASSES))[oof[posteriors].to_numpy().argmax(axis=1)] == oof["label"]
+    assert right.mean() == pytest.approx(load_model(trained).table["metrics"]["wa"], abs=1e-4)
+    for number in range(3):
+        others = pq.read_table(trained / "folds" / f"fold-{number:02d}.parquet").to_pandas()
+        own = oof[oof["fold"] == f"{number:02d}"]
+        assert set(others["fold"]) == {f"{number:02d}"}
+        assert set(own["speaker"]) == {f"s{number}"}
+        assert not set(own["speaker"]) & set(others["speaker"])
+        assert sorted([*own["file"], *others["file"]]) == sorted(oof["file"])
+        # Of the same clips, another extractor's features are others.
+        again = oof.set_index("file").loc[others["file"], deep].to_numpy()
+        assert np.abs(again - others[deep].to_numpy()).max() > 0.01
+    frame = dsfx.read(trained / "oof.parquet", "deep")
+    assert frame.shape == (27, len(deep))
+    assert dsfx.read(trained / "oof.parquet").shape == (27, len(deep) + 3)
+
+
 def test_the_card_says_it_all(trained: Path) -> None:
     card = " ".join((trained / "README.md").read_text(encoding="utf-8").split())
     model = load_model(trained)
@@ -114,136 +147,278 @@ def test_the_card_says_it_all(trained: Path) -> None:
         "# tones",
         "Licence: MIT",
         model.sha256,
-        "12 epochs",
+        "| epochs | 15 |",
         "24 mel bands",
         "UAR",
         "| s2 | 9 |",
         "* A toy.",
         f"{100 * model.table['metrics']['uar']:.1f} %",
         "After Zhao et al.",
+        "95 % interval",
     ):
         assert part in card, part
 
 
-def test_a_seed_gives_the_same_model_and_another_seed_another(labels: Path, tmp_path: Path) -> None:
+def test_several_corpora(several: Path) -> None:
+    table = load_model(several).table
+    assert [c["name"] for c in table["corpora"]] == ["first", "second"]
+    assert [c["labels"] for c in table["corpora"]] == [["high", "low", "middle"], ["high", "low"]]
+    assert [c["licence"] for c in table["corpora"]] == ["MIT", "CC0"]
+    assert [c["reference"] for c in table["corpora"]] == ["A 2001", "B 2002"]
+    assert table["labels"] == ["high", "low", "middle"]
+    assert [(c["name"], c["classes"], c["files"]) for c in table["metrics"]["corpora"]] == [
+        ("first", 3, 18),
+        ("second", 2, 8),
+    ]
+    oof = pq.read_table(several / "oof.parquet").to_pandas()
+    assert oof.groupby(["corpus", "speaker"])["fold"].nunique().eq(1).all()
+    assert oof.groupby("fold")["corpus"].nunique().eq(2).all()
+    with (several / "folds.csv").open() as handle:
+        assert not any(int(row["middle"]) for row in csv.DictReader(handle) if row["corpus"] == "second")
+    card = (several / "README.md").read_text()
+    assert "| second | 2 | 8 |" in card
+    assert "| second/s1 |" in card
+
+
+def test_a_seed_gives_the_same_model_and_another_seed_another(
+    labels: Path, tmp_path: Path, config: Configuration
+) -> None:
     def run(name: str, seed: int) -> str:
-        return load_model(train(labels, tmp_path / name, epochs=2, seed=seed, **SMALL)).sha256
+        return load_model(train(labels, tmp_path / name, config=config, epochs=2, seed=seed)).sha256
 
-    assert run("a", 3) == run("b", 3)
-    assert run("c", 4) != run("a2", 3)
+    first = run("a", 3)
+    assert first == run("b", 3)
+    assert first != run("c", 4)
 
 
-def test_no_fold_hears_its_speakers(labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clips = load_clips(labels, FRONT_END)
-    known = {clip.rows.tobytes(): clip.speaker for clip in clips}
+def test_no_network_hears_whom_it_must_not(
+    labels: Path, tmp_path: Path, config: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {item.rows.tobytes(): item.clip.speaker for item in load(read_corpora([labels]), config.front_end)}
     heard = []
 
-    def spy(rows, *args, **kwargs):
-        heard.append({known[item.tobytes()] for item in rows})
-        return fit(rows, *args, **kwargs)
+    def spy(material, *, held_out, **kwargs):
+        heard.append([{known[rows.tobytes()] for rows in part.rows} for part in (material, held_out) if part])
+        return fit(material, held_out=held_out, **kwargs)
 
-    monkeypatch.setattr(training, "fit", spy)
-    train(labels, tmp_path / "m", epochs=1, folds=2, **SMALL)
-    assert heard == [{"s1"}, {"s0", "s2"}, {"s0", "s1", "s2"}]
+    monkeypatch.setattr(work, "fit", spy)
+    train(labels, tmp_path / "m", config=config, epochs=1, folds=2)
+    assert heard == [[{"s1"}], [{"s0", "s2"}], [{"s0", "s1", "s2"}]]
+    heard.clear()
+    train(labels, tmp_path / "n", config=config, epochs=1, folds="loso", hold_out=1)
+    assert len(heard) == 4
+    for number, (learned, stopped) in enumerate(heard):
+        assert len(learned | stopped) == len(learned) + len(stopped)
+        assert f"s{number}" not in learned | stopped
+    assert load_model(tmp_path / "n").table["training"]["held_out_speakers"] == [f"tones/{next(iter(heard[3][1]))}"]
 
 
-def test_a_cut_off_run_goes_on(labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(line: str) -> None:
-        if line.startswith("without s1: UAR"):
-            raise KeyboardInterrupt
+def test_early_stopping(labels: Path, tmp_path: Path, config: Configuration) -> None:
+    patient = replace(config, recipe=replace(config.recipe, epochs=30, patience=2, average=0.0))
+    training = load_model(train(labels, tmp_path / "m", config=patient, hold_out=1)).table["training"]
+    with (tmp_path / "m" / "learning-curves.csv").open() as handle:
+        scores = [float(row["held_out"]) for row in csv.DictReader(handle)]
+    assert training["best_epoch"] == 1 + int(np.argmax(scores))
+    assert len(scores) in {30, training["best_epoch"] + 2}
+    assert f"epoch {training['best_epoch']} of 30" in (tmp_path / "m" / "README.md").read_text()
 
-    settings = {"epochs": 1, "folds": "loso", **SMALL}
-    with pytest.raises(KeyboardInterrupt):
-        train(labels, tmp_path / "m", report=stop, **settings)
+
+class Stop(Exception):
+    pass
+
+
+def test_a_cut_off_run_goes_on(labels: Path, tmp_path: Path, config: Configuration) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.number == 2 and progress.epoch and progress.epoch.number == 2:
+            raise Stop
+
+    options = {"config": config, "epochs": 3, "folds": "loso"}
+    with pytest.raises(Stop):
+        train(labels, tmp_path / "m", on_progress=stop, **options)
     assert not (tmp_path / "m").exists()
-    lines: list[str] = []
-    train(labels, tmp_path / "m", report=lines.append, **settings)
-    assert not any(line.startswith(("without s0", "without s1")) for line in lines)
-    assert any(line.startswith("without s2") for line in lines)
-    train(labels, tmp_path / "whole", **settings)
-    for name in ("model.onnx", "folds.csv"):
-        assert (tmp_path / "m" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    seen: list[Progress] = []
+    train(labels, tmp_path / "m", on_progress=seen.append, **options)
+    assert {progress.part.name for progress in seen} == {"fold-01", "fold-02", "all"}
+    train(labels, tmp_path / "whole", **options)
+    same(tmp_path / "m", tmp_path / "whole")
 
 
-def test_folds_of_another_configuration_are_not_used(labels: Path, tmp_path: Path) -> None:
-    def stop(line: str) -> None:
-        if line.startswith("without s0: UAR"):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(labels, tmp_path / "m", epochs=1, folds="loso", report=stop, **SMALL)
-    lines: list[str] = []
-    train(labels, tmp_path / "m", epochs=1, folds="loso", seed=9, report=lines.append, **SMALL)
-    assert any(line.startswith("without s0: UAR") for line in lines)
+def same(one: Path, other: Path) -> None:
+    for path in ["model.onnx", "folds.csv", "oof.parquet", "folds/fold-00.parquet", "folds/fold-02.parquet"]:
+        assert (one / path).read_bytes() == (other / path).read_bytes(), path
 
 
-def test_existing_folders_are_kept(labels: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_killed_run_goes_on(labels: Path, tmp_path: Path, jobs: int, trained: Path) -> None:
+    (tmp_path / "c.toml").write_text(CONFIG)
+    command = [sys.executable, "-m", "dsfx", "train", labels, "-o", tmp_path / "tones", "--config", tmp_path / "c.toml"]
+    command += ["--epochs", "15", "--folds", "loso", "--seed", "1", "--jobs", str(jobs)]
+    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, bufsize=1)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "epoch 4/15" in line and line.startswith(f"{jobs}/"):
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    checkpoints = [*(tmp_path / "tones.part" / "work").glob("*.checkpoint")]
+    assert checkpoints
+    # Workers end with the process that started them: nothing is written any more.
+    time.sleep(1.0)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "tones.part" / "work").iterdir()}
+    time.sleep(0.7)
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "tones.part" / "work").iterdir()}
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+    assert "epoch 15/15" in done.stderr
+    same(tmp_path / "tones", trained)
+
+
+def test_an_unfinished_training_with_other_options_is_kept(labels: Path, tmp_path: Path, config: Configuration) -> None:
+    def stop(progress: Progress) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        train(labels, tmp_path / "m", config=config, epochs=2, on_progress=stop)
+    with pytest.raises(OutputError, match=r"unfinished training with other options \(seed differ\).*--overwrite"):
+        train(labels, tmp_path / "m", config=config, epochs=2, seed=9)
+    assert [*(tmp_path / "m.part" / "work").glob("*.checkpoint")]
+    train(labels, tmp_path / "m", config=config, epochs=2, seed=9, overwrite=True)
+    assert load_model(tmp_path / "m").table["training"]["seed"] == 9
+
+
+def test_existing_folders_are_kept(labels: Path, tmp_path: Path, config: Configuration) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "mine.txt").write_text("precious")
     with pytest.raises(OutputError, match=r"exists already.*--overwrite"):
-        train(labels, tmp_path / "m", epochs=1, **SMALL)
+        train(labels, tmp_path / "m", config=config, epochs=1)
     assert (tmp_path / "m" / "mine.txt").exists()
-    train(labels, tmp_path / "m", epochs=1, overwrite=True, **SMALL)
+    train(labels, tmp_path / "m", config=config, epochs=1, overwrite=True)
     assert load_model(tmp_path / "m").name == "m"
 
 
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"epochs": 0}, ConfigError, "0 epochs"),
+        ({"epochs": 0}, ConfigError, "epochs is 0"),
         ({"folds": 1}, ConfigError, "1 folds over 3 speakers"),
-        ({"folds": 4}, ConfigError, "4 folds over 3 speakers"),
-        ({"folds": "all"}, ConfigError, "folds is 'all'"),
-        ({"threads": 0}, ConfigError, "threads is 0"),
+        ({"folds": "all"}, ConfigError, "--folds all"),
+        ({"folds": "column:third"}, InputError, "no column 'third'"),
+        ({"threads": 0}, ConfigError, "--threads is 0"),
+        ({"jobs": 0}, ConfigError, "--jobs is 0"),
+        ({"cache": -1}, ConfigError, "--cache is -1"),
+        ({"device": "tpu"}, ConfigError, "--device tpu"),
         ({"column": "mood"}, InputError, "no column 'mood'"),
+        ({"column": "language"}, InputError, "1 class"),
+        ({"hold_out": 3}, ConfigError, "would take 3 of the 3 speakers of tones"),
+        ({"corpora": ["a", "b"]}, ConfigError, "2 names for 1 label tables"),
         (
-            {"front_end": FrontEnd(sampling_rate=RATE, window_length=0.5, fft_length=8192, hop=0.1)},
+            {
+                "config": Configuration(
+                    front_end=FrontEnd(sampling_rate=RATE, window_length=0.5, fft_length=8192, hop=0.1)
+                )
+            },
             AudioError,
-            "at least",
+            "at least .* of 27 recordings cannot be trained on",
         ),
     ],
 )
-def test_bad_options(labels: Path, tmp_path: Path, options: dict, error: type[Exception], message: str) -> None:
+def test_bad_options(
+    labels: Path,
+    tmp_path: Path,
+    config: Configuration,
+    options: dict[str, object],
+    error: type[Exception],
+    message: str,
+) -> None:
     with pytest.raises(error, match=message) as caught:
-        train(labels, tmp_path / "m", **{"epochs": 1, **SMALL, **options})
+        train(labels, tmp_path / "m", **{"epochs": 1, "config": config, **options})
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "m").exists()
 
 
-def test_a_loss_that_is_not_finite(labels: Path, tmp_path: Path) -> None:
-    recipe = Recipe(learning_rate=1e30)
-    with pytest.raises(ConfigError, match=r"the loss is .* a lower learning rate helps"):
-        train(labels, tmp_path / "m", epochs=5, recipe=recipe, **SMALL)
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_no_gpu(labels: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--device cuda: torch sees no such device"):
+        train(labels, tmp_path / "m", device="cuda")
 
 
-def test_silence_can_be_trained_on(tmp_path: Path) -> None:
-    lines = ["file,speaker,emotion"]
-    for index in range(4):
-        soundfile.write(tmp_path / f"{index}.wav", np.zeros(8000), RATE)
-        lines.append(f"{index}.wav,s{index % 2},{'ab'[index // 2]}")
-    (tmp_path / "labels.csv").write_text("\n".join(lines))
-    model = load_model(train(tmp_path / "labels.csv", tmp_path / "m", epochs=1, **SMALL))
-    assert np.isfinite(model.embed([np.zeros(8000)])).all()
+def test_a_loss_that_is_not_finite(labels: Path, tmp_path: Path, config: Configuration) -> None:
+    steep = replace(config, recipe=replace(config.recipe, learning_rate=1.0, epochs=5, auxiliary=1000.0))
+    with pytest.raises(ConfigError, match="the loss is"):
+        train(labels, tmp_path / "m", config=replace(steep, recipe=replace(steep.recipe, learning_rate=1.0)))
 
 
-def test_infer_does_not_depend_on_the_batch(labels: Path) -> None:
-    clips = load_clips(labels, FRONT_END)
-    rows = [clip.rows for clip in clips]
-    targets = np.arange(len(rows)) % 3
-    network = fit(rows, targets, 3, front_end=FRONT_END, layers=LAYERS, recipe=Recipe(epochs=1), seed=0)
-    features, posteriors = infer(network, rows, FRONT_END, batch=32)
-    for other in infer(network, rows, FRONT_END, batch=1), infer(network, rows, FRONT_END, batch=5):
+def test_unusable_recordings_are_refused_or_left_out(tmp_path: Path, config: Configuration) -> None:
+    labels = corpus(tmp_path / "tones")
+    soundfile.write(labels.parent / "low-0-0.wav", np.zeros(8000), RATE)
+    (labels.parent / "high-1-1.wav").write_text("no sound")
+    with pytest.raises(AudioError, match=r"2 of 27 recordings cannot be trained on; --skip-unusable"):
+        train(labels, tmp_path / "m", config=config, epochs=1)
+    notes: list[str] = []
+    train(labels, tmp_path / "m", config=config, epochs=1, skip_unusable=True, on_note=notes.append)
+    assert load_model(tmp_path / "m").table["corpora"][0]["files"] == 25
+    assert len([note for note in notes if note.startswith("left out: ")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "message"), [(MemoryError(), "without s0: out of memory"), (OSError(28, "No space"), "the disk is full")]
+)
+def test_out_of_memory_or_disk(
+    labels: Path,
+    tmp_path: Path,
+    config: Configuration,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    message: str,
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise error
+
+    monkeypatch.setattr(work, "infer", fail)
+    with pytest.raises(DsfxError, match=message) as caught:
+        train(labels, tmp_path / "m", config=config, epochs=1, folds="loso")
+    assert "\n" not in str(caught.value)
+
+
+def test_features_also_tell_functionals(labels: Path, tmp_path: Path, config: Configuration) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(f"{CONFIG}auxiliary = 1.0\n[auxiliary]\ncomponents = 0\n")
+    train(labels, tmp_path / "m", config=path, epochs=1)
+    assert load_model(tmp_path / "m").table["auxiliary"] == {"functionals": True, "components": 0}
+    plain = train(labels, tmp_path / "n", config=config, epochs=1)
+    assert load_model(plain).sha256 != load_model(tmp_path / "m").sha256
+    assert "functionals of eGeMAPSv02" in (tmp_path / "m" / "README.md").read_text()
+    assert not [*(tmp_path / "m").glob("auxiliary*")]
+
+
+def test_what_has_no_room_in_the_cache_is_computed(labels: Path, tmp_path: Path, config: Configuration) -> None:
+    small, large = (train(labels, tmp_path / str(c), config=config, epochs=1, cache=c) for c in (5e-5, 1.0))
+    assert load_model(small).sha256 == load_model(large).sha256
+
+
+def test_infer_does_not_depend_on_the_batch(labels: Path, config: Configuration) -> None:
+    rows = [item.rows for item in load(read_corpora([labels]), config.front_end)]
+    material = work.Material(
+        rows=rows,
+        targets=np.arange(len(rows)) % 3,
+        corpora=np.zeros(len(rows), dtype=np.int64),
+        allowed=np.ones((1, 3), dtype=bool),
+    )
+    recipe = replace(config.recipe, epochs=1)
+    network = fit(material, front_end=config.front_end, layers=config.layers, recipe=recipe, seed=0).network
+    features, posteriors = infer(network, rows, config.front_end, batch=32)
+    for other in infer(network, rows, config.front_end, batch=1), infer(network, rows, config.front_end, batch=5):
         np.testing.assert_allclose(other[0], features, rtol=0, atol=1e-6)
         np.testing.assert_allclose(other[1], posteriors, rtol=0, atol=1e-6)
 
 
-def test_threads_are_put_back(labels: Path, tmp_path: Path) -> None:
+def test_threads_are_put_back(labels: Path, tmp_path: Path, config: Configuration) -> None:
     before = torch.get_num_threads()
-    train(labels, tmp_path / "m", epochs=1, threads=before + 1, **SMALL)
+    train(labels, tmp_path / "m", config=config, epochs=1, threads=before + 1)
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize("absent", ["torch", "onnx"])
+@pytest.mark.parametrize("absent", ["torch", "onnx", "matplotlib"])
 def test_without_the_extra(absent: str, labels: Path, tmp_path: Path) -> None:
     code = (
         f"import sys; sys.modules[{absent!r}] = None\n"
@@ -254,7 +429,3 @@ def test_without_the_extra(absent: str, labels: Path, tmp_path: Path) -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == f"training needs {absent}: pip install 'dsfx[train]' brings it\n"
     assert issubclass(MissingExtra, ImportError)
-
-
-def test_augmentation_is_part_of_what_resuming_compares() -> None:
-    assert repr(Recipe()) != repr(Recipe(augmentation=Augmentation(warp=0.2)))
