@@ -20,7 +20,7 @@ units = 7
 attention = 6
 dense = 9
 [training]
-batch = 8
+batch = 6
 learning_rate = 0.02
 """
 

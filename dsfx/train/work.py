@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import Any
@@ -194,42 +194,45 @@ def learn_all(setting: Setting, parts: Sequence[Part], jobs: int, report: Report
         return
     by_name = {part.name: part for part in parts}
     context = get_context("spawn")
-    with context.Manager() as manager:
-        heard = manager.Queue()
+    heard = context.SimpleQueue()
 
-        def listen() -> None:
-            while not heard.empty():
-                name, epoch = heard.get()
-                note(by_name[name], epoch)
+    def listen() -> None:
+        while not heard.empty():
+            name, epoch = heard.get()
+            note(by_name[name], epoch)
 
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
-            running: dict[Future[None], Part] = {
-                pool.submit(_learn_elsewhere, setting, part, heard): part for part in waiting
-            }
-            try:
-                while running:
-                    finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                    listen()
-                    for future in finished:
-                        part = running.pop(future)
-                        future.result()
-                        note(part, None)
-            except BrokenProcessPool:
-                raise StorageError(
-                    "a worker process died, most likely for want of memory; fewer --jobs mend it, the same command "
-                    "goes on where it stopped"
-                ) from None
-            finally:
-                if running:
-                    _stop(pool)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(heard,)) as pool:
+        running: dict[Future[None], Part] = {pool.submit(_learn_elsewhere, setting, part): part for part in waiting}
+        try:
+            while running:
+                finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                listen()
+                for future in finished:
+                    part = running.pop(future)
+                    future.result()
+                    note(part, None)
+        except BrokenProcessPool:
+            raise StorageError(
+                "a worker process died, most likely for want of memory; fewer --jobs mend it, and the same command "
+                "goes on where it stopped"
+            ) from None
+        finally:
+            if running:
+                _stop(pool)
 
 
-def _learn_elsewhere(setting: Setting, part: Part, heard: Any) -> None:
-    learn(setting, part, lambda epoch: heard.put((part.name, replace(epoch))))
+_heard: Any = None
+"""In a worker: where it reports to."""
 
 
-def _follow_parent() -> None:
+def _learn_elsewhere(setting: Setting, part: Part) -> None:
+    learn(setting, part, lambda epoch: _heard.put((part.name, epoch)))
+
+
+def _begin(heard: Any) -> None:
     """Let a worker end with the process that started it, however that ends: two must not write one checkpoint."""
+    global _heard  # noqa: PLW0603
+    _heard = heard
     parent = parent_process()
 
     def watch() -> None:
