@@ -46,10 +46,9 @@ def _value(value: Any) -> str:
 
 def card(table: Mapping[str, Any]) -> str:
     """The model card (Markdown) of a model.toml."""
-    front, layers, training = table["frontend"], table["layers"], table["training"]
+    front, training = table["frontend"], table["training"]
     range_hz = f"from {front['lower_hz']:g} to {front['upper_hz']:g} Hz"
     bands = f"{front['n_mels']} mel bands {range_hz}" if front["bands"] == "mel" else f"linear bands {range_hz}"
-    kernels = ", ".join(f"{frames} × {bands}" for frames, bands in layers["kernels"])
     parts = [
         f"# {table['name']}",
         paragraph(table["description"]),
@@ -81,14 +80,7 @@ def card(table: Mapping[str, Any]) -> str:
             not below {front["floor"]:g} of full scale; normalisation `{front["normalisation"]}`."""
         ),
         "## Network",
-        paragraph(
-            f"""After Zhao et al. (2018), {table["parameters"]} parameters. Convolutional branch: 2-D convolutions with
-            {", ".join(str(n) for n in layers["channels"])} channels ({kernels} frames × bands, max-pooling between
-            them) and a 1-D one with {layers["filters"]} filters, pooled by mean and deviation over time. Recurrent
-            branch: frames stacked by four, bidirectional LSTM with {layers["units"]} units per direction, pooled by
-            attention. Both concatenated are the features; a dense layer of {layers["dense"]} units and one of
-            {len(table["labels"])} give the posteriors."""
-        ),
+        paragraph(network(table)),
         "## Training",
         paragraph(
             f"""Seed {training["seed"]}, {training["threads"]} thread(s) on {training.get("device", "cpu")}, dsfx
@@ -107,6 +99,23 @@ def card(table: Mapping[str, Any]) -> str:
     if table.get("notes"):
         parts += ["## Use and limits", bullets(*table["notes"])]
     return "\n\n".join(parts) + "\n"
+
+
+def network(table: Mapping[str, Any]) -> str:
+    """The network in words."""
+    layers = table["layers"]
+    kernels = ", ".join(f"{frames} × {bands}" for frames, bands in layers["kernels"])
+    branches = {
+        "convolutional": f"""2-D convolutions with {", ".join(str(n) for n in layers["channels"])} channels ({kernels}
+            frames × bands) and a 1-D one with {layers["filters"]} filters, pooled by mean and deviation over time""",
+        "recurrent": f"""frames stacked by four, bidirectional LSTM with {layers["units"]} units per direction, pooled
+            by attention""",
+    }
+    wanted = layers.get("branches", "both")
+    parts = [f"{name.capitalize()} branch: {words}." for name, words in branches.items() if wanted in {"both", name}]
+    return f"""After Zhao et al. (2018), {table["parameters"]} parameters. {" ".join(parts)} {
+        "Both concatenated are" if len(parts) > 1 else "These are"
+    } the features; a dense layer of {layers["dense"]} units and one of {len(table["labels"])} give the posteriors."""
 
 
 def recipe(training: Mapping[str, Any]) -> list[list[str]]:

@@ -143,7 +143,8 @@ def exported(setting: Setting, network: Any) -> dict[str, Any]:
     ragged = [setting.front_end.normalise(setting.spectrograms[int(i)]) for i in order]
     ragged += [ragged[0][:count] for count in (1, 3, 4, 5) if len(ragged[0]) >= count]
     difference = check(content, network, ragged)
-    parameters = sum(p.numel() for p in network.parameters())
+    # The regression head is no part of the graph.
+    parameters = sum(p.numel() for name, p in network.named_parameters() if not name.startswith("regress"))
     graph_bytes = np.frombuffer(content, dtype=np.uint8)
     return {"graph": graph_bytes, "difference": np.array(difference), "parameters": np.array(parameters)}
 

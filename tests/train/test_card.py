@@ -2,7 +2,8 @@ import tomllib
 
 import pytest
 
-from dsfx.train.card import toml
+from dsfx.train.card import network, toml
+from dsfx.train.network import Layers
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,18 @@ def test_there_and_back(table: dict) -> None:
 
 def test_none_is_left_out() -> None:
     assert tomllib.loads(toml({"a": None, "b": {"c": None}})) == {"b": {}}
+
+
+@pytest.mark.parametrize(
+    ("branches", "words", "absent"),
+    [
+        ("both", ["Convolutional branch: 2-D", "Recurrent branch: frames", "Both concatenated"], []),
+        ("convolutional", ["Convolutional branch: 2-D", "These are the features"], ["LSTM"]),
+        ("recurrent", ["Recurrent branch: frames", "These are the features"], ["2-D"]),
+    ],
+)
+def test_a_card_describes_the_branches_that_there_are(branches: str, words: list[str], absent: list[str]) -> None:
+    table = {"layers": Layers(branches=branches).to_table(), "parameters": 7, "labels": ["a", "b"]}
+    text = " ".join(network(table).split())
+    assert all(part in text for part in words)
+    assert not any(part in text for part in absent)
