@@ -380,8 +380,8 @@ def gather(tables: Sequence[FeatureTable], labels: Labels, sets: Sequence[str]) 
     tables : sequence of FeatureTable
     labels : Labels
     sets : sequence of str
-        Names of sets, concatenations with ``+``; ``TABLE:SET`` where two tables have a set of the same name. Empty:
-        every set of every table.
+        Names of sets, concatenations with ``+``; ``TABLE:SET`` where two tables have a set of the same name (not for
+        that of a model's folder). Empty: every set of every table.
 
     Raises
     ------
@@ -454,7 +454,7 @@ def _homes(tables: Sequence[FeatureTable]) -> dict[str, tuple[FeatureTable, str]
     homes: dict[str, tuple[FeatureTable, str]] = {}
     for table in tables:
         for name in table.sets:
-            label = name if count[name] == 1 else f"{table.path.stem}:{name}"
+            label = name if count[name] == 1 or table.folded else f"{table.path.stem}:{name}"
             if label in homes:
                 raise ConfigError(f"{table.path}: another table also is called {table.path.stem}; rename one of them")
             homes[label] = (table, name)

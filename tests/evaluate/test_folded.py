@@ -51,6 +51,7 @@ def folder(tmp_path_factory) -> Path:
     (model / "model.toml").write_text("")
     other = informative(ROWS, 6, 0.3, seed=4)
     write_table(folder / "other.parquet", {"crafted": other}, [f"corpus/{file}" for file in FILES])
+    write_table(folder / "same.parquet", {"deep": other}, [f"corpus/{file}" for file in FILES])
     write_table(
         folder / "turned.parquet",
         {f"view{k}": view for k, view in enumerate(views)},
@@ -83,6 +84,13 @@ def test_each_fold_learns_from_its_own_extractor(folder, tmp_path):
     assert not any("unknown" in line or "OUT-OF-FOLD" in line for line in found["warnings"])
     predictions = pq.read_table(tmp_path / "out" / "predictions.parquet").to_pandas()
     assert predictions.groupby(["set", "file"]).size().eq(1).all()
+
+
+def test_a_folder_goes_before_a_table_with_a_set_of_the_same_name(folder):
+    found = run(folder, "model", tables=(str(folder / "same.parquet"),), sets=("deep", "same:deep"))
+    deep, same = (next(r for r in found["results"] if r["set"] == name) for name in ("deep", "same:deep"))
+    assert (deep["columns"], same["columns"]) == (12, 6)
+    assert deep["confusion"] == run(folder, "model")["results"][0]["confusion"]
 
 
 def test_workers_and_resumption_give_the_same(folder, tmp_path):
