@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from ..frontend import FrontEnd
 from .augment import Augmentation
 from .network import Layers, Network
 
-__all__ = ["Epoch", "Fitted", "Material", "Recipe", "fit", "infer"]
+__all__ = ["Epoch", "Fitted", "Material", "Recipe", "fit", "infer", "weights_of"]
 
 Rows = NDArray[np.float32]
 
@@ -172,6 +172,7 @@ def fit(
     layers: Layers,
     recipe: Recipe,
     seed: int,
+    start: Mapping[str, NDArray[Any]] | None = None,
     held_out: Material | None = None,
     device: str = "cpu",
     checkpoint: Path | None = None,
@@ -186,6 +187,8 @@ def fit(
     ----------
     material : to learn from.
     front_end, layers, recipe, seed : as their names say.
+    start : weights to begin with, see `weights_of`: all but the heads, which depend on classes and targets. None begins
+        at random.
     held_out : clips after whose UA the best epoch is chosen, and training ends (`Recipe.patience`).
     device : of torch. In bfloat16 where the device multiplies it in hardware.
     checkpoint : file that is written after every epoch; where it exists, training goes on from it. It must belong to
@@ -194,7 +197,7 @@ def fit(
 
     Raises
     ------
-    ConfigError : the loss is not finite.
+    ConfigError : the loss is not finite; `start` is of a network of other sizes.
     OutputError : the checkpoint cannot be written.
     """
     torch.manual_seed(seed)
@@ -206,6 +209,8 @@ def fit(
     mean, deviation = moments(front_end, material.rows)
     network.shift.copy_(torch.from_numpy(mean))
     network.scale.copy_(torch.from_numpy(1 / deviation))
+    if start is not None:
+        begin_with(network, start)
     network = network.to(device).to(memory_format=torch.channels_last)
     decayed = [p for p in network.parameters() if p.ndim > 1]
     plain = [p for p in network.parameters() if p.ndim <= 1]
@@ -271,6 +276,27 @@ def fit(
     network.load_state_dict(best)
     network = network.to("cpu").eval().to(memory_format=torch.contiguous_format)
     return Fitted(network, history, best_epoch(history))
+
+
+HEADS = ("classify.", "regress.")
+"""Layers that belong to the classes and the auxiliary targets of one training."""
+
+
+def weights_of(network: Network) -> dict[str, NDArray[Any]]:
+    """All arrays of a network but those of its heads, by name: what another training can begin with."""
+    state = network.state_dict()
+    return {name: value.cpu().numpy() for name, value in state.items() if not name.startswith(HEADS)}
+
+
+def begin_with(network: Network, start: Mapping[str, NDArray[Any]]) -> None:
+    """Put the weights of another training into a network."""
+    state = network.state_dict()
+    names = {name for name in state if not name.startswith(HEADS)}
+    if names != set(start) or any(state[name].shape != start[name].shape for name in names):
+        raise ConfigError(
+            "--start: a network of other sizes; its own [layers] and [frontend] must be those of --config"
+        )
+    network.load_state_dict(state | {name: torch.from_numpy(np.array(start[name])) for name in names})
 
 
 def one_epoch(
