@@ -236,8 +236,9 @@ def fit(
         schedule.load_state_dict(state["schedule"])
         average, best = state["average"], state["best"]
         history = [Epoch(*values) for values in state["history"]]
-        for epoch in history if report else []:
-            report(epoch)
+        for epoch in history:
+            if report:
+                report(epoch)
 
     def finished() -> bool:
         late = recipe.patience and len(history) - best_epoch(history) >= recipe.patience
