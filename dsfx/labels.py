@@ -364,7 +364,7 @@ def _evaluations(root: Path, emotions: Mapping[str, str]) -> dict[str, Row]:
             row = match.groupdict()
             row["emotion"] = emotions[row["emotion"]]
             if turns.setdefault(row.pop("turn"), row) != row:
-                raise InputError(f"{path}, line {number}: {match['turn']} has another label in another file")
+                raise InputError(f"{path}, line {number}: {match['turn']} has another label elsewhere")
         if not found:
             raise InputError(f"{path}: names no turn, expected lines such as {example!r}")
     return turns
