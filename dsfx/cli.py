@@ -454,6 +454,33 @@ def export(features: str, output: str, **options: Any) -> None:
     click.echo(f"{output}: {rows} rows × {columns} features", err=True)
 
 
+@cli.command()
+@click.argument("file", metavar="FILE")
+@click.option("-o", "--output", metavar="OUT", required=True, help="A name ending in .png, .svg or .pdf.")
+@click.option(
+    "-s",
+    "--set",
+    metavar="NAME",
+    default="deep",
+    show_default=True,
+    help="Whose view is drawn: deep, or deep:NAME_OR_FOLDER for another model.",
+)
+@click.option("--start", metavar="S", type=float, help="Draw from S seconds on. Default: the beginning.")
+@click.option("--end", metavar="S", type=float, help="Draw up to S seconds. Default: the end.")
+@click.option("--title", help="Default: the name of the file.")
+def plot(file: str, output: str, **options: Any) -> None:
+    """Draw what the network sees in a recording, where it attends, and what it hears.
+
+    Needs the extra `plot`. One picture, aligned in time: the spectrogram as the network reads it, F0 and loudness, the
+    network's attention; below, the posteriors of its classes.
+    """
+    from .plot import plot as run
+
+    for note in run(file, output, **options):
+        click.echo(f"{file}: {note}", err=True)
+    click.echo(f"{output}: the picture", err=True)
+
+
 @contextmanager
 def _folds() -> Iterator[Any]:
     """Show finished folds on stderr: a bar on a terminal, a plain line now and then elsewhere."""
