@@ -283,7 +283,7 @@ def _draw(tracks: Tracks, model: Model, title: str, start: float, note: str) -> 
     spectrum = sheet.add_subplot(grid[0, 0])
     panels = [spectrum, *(sheet.add_subplot(grid[row, 0], sharex=spectrum) for row in (1, 2, 3))]
     if title:
-        spectrum.set_title(_short(title, 58), parse_math=False, loc="left")
+        spectrum.set_title(_short(title, 46), parse_math=False, loc="left")
 
     _spectrogram(spectrum, sheet.add_subplot(grid[0, 1]), tracks, model.front_end, start)
     _f0(panels[1], tracks, start)
@@ -326,7 +326,7 @@ def _spectrogram(axes: Any, bar: Any, tracks: Tracks, front_end: FrontEnd, start
 
 def _ticks(front_end: FrontEnd) -> tuple[list[float], list[str]]:
     """Round frequencies, far enough from each other for their names, on the axis of bands."""
-    octaves = [31.25 * 2**k for k in range(12)]
+    octaves = [125.0 * 2**k for k in range(10)]
     thousands = [1000.0 * k for k in range(int(front_end.upper_hz // 1000) + 1)]
     hertz = [
         f for f in (octaves if front_end.bands == "mel" else thousands) if front_end.lower_hz <= f <= front_end.upper_hz

@@ -199,7 +199,10 @@ def test_iemocap_whose_annotations_are_missing_or_damaged(tmp_path):
             r"Ses01F_impro01\.txt, line 3: expected a turn such as .*, found",
         ),
         (EVALUATION.replace("\tneu", "\tabc").encode(), r"Ses01F_impro01\.txt, line 3: expected a turn"),
-        ((EVALUATION + EVALUATION.replace("neu", "sad")).encode(), r"line 14: Ses01F_impro01_F000 has another label elsewhere"),
+        (
+            (EVALUATION + EVALUATION.replace("neu", "sad")).encode(),
+            r"line 14: Ses01F_impro01_F000 has another label elsewhere",
+        ),
     ]:
         iemocap(root, damaged)
         with pytest.raises(InputError, match=message):
