@@ -313,7 +313,7 @@ def _without_doubles(found: Iterator[_Labelled], notes: list[str]) -> list[tuple
             chosen[key] = file, row
         doubles.append(kept[0] if better else file)
     if doubles:
-        notes.append(f"{len(doubles)} recordings are there twice and stand in the table once, {doubles[0]} first")
+        notes.append(f"{len(doubles)} recordings are copies of others and left out, {doubles[0]} first")
     return sorted(chosen.values(), key=lambda pair: (_natural(pair[0]), pair[0]))
 
 

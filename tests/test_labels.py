@@ -273,7 +273,7 @@ def test_a_recording_that_is_there_twice_stands_there_once(tmp_path):
     tree(tmp_path / "c", [f"AudioMP3/{name}.mp3", f"AudioWAV/{name}.wav", f"AudioWAV/old/{name}.wav"])
     found = label("cremad", tmp_path / "c", tmp_path / "labels.csv")
     assert [row["file"] for row in found.rows] == [f"c/AudioWAV/{name}.wav"]
-    assert f"2 recordings are there twice and stand in the table once, AudioMP3/{name}.mp3 first" in found.notes
+    assert f"2 recordings are copies of others and left out, AudioMP3/{name}.mp3 first" in found.notes
     assert not found.left_out
 
 
