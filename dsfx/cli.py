@@ -322,7 +322,7 @@ def _print_config(context: click.Context, option: click.Parameter, value: bool) 
     "--corpus",
     "corpora",
     multiple=True,
-    help="Name of the corpus, once per table. Default: that of the table's folder.",
+    help="Name of the corpus, once per table. Default: the table's, or its folder's if that is labels.csv.",
 )
 @click.option(
     "--corpus-licence",

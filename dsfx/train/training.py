@@ -70,7 +70,7 @@ def train(
         speaker; ``folds/fold-00.parquet`` and so on have those of all other clips by the same extractor.
     hold_out : speakers of each corpus, a share or a number, that choose the best epoch; 0: none.
     column : the label.
-    corpora : names, one per table; those of the tables' folders where not given.
+    corpora : names, one per table. Default: the table's, or its folder's where that is ``labels``.
     corpus_licences, references : of the recordings, one per table, for the card.
     name, description, licence : of the model; the name is that of the folder where not given.
     notes : sentences on use and limits, for the card.
