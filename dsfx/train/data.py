@@ -110,7 +110,7 @@ def read_corpora(
     ----------
     tables : label tables; recordings are named relative to a table's own folder.
     column : the label.
-    names : of the corpora, in order; those of the tables' folders where not given.
+    names : of the corpora, in order; see `corpus_name` where not given.
     fold : a column that names folds, if any.
 
     Raises
@@ -121,7 +121,7 @@ def read_corpora(
     """
     if names and len(names) != len(tables):
         raise ConfigError(f"--corpus: {len(names)} names for {len(tables)} label tables, expected one each")
-    names = list(names) or [table.absolute().parent.name for table in tables]
+    names = list(names) or [corpus_name(table) for table in tables]
     double = [name for index, name in enumerate(names) if name in names[:index]]
     if double:
         raise ConfigError(f"two corpora would be called {double[0]!r}: --corpus, once for every table, names them")
@@ -147,6 +147,11 @@ def read_corpora(
     if absent:
         raise InputError(f"{absent[0]}: no such file; {len(absent)} of {len(entries)} recordings are missing")
     return entries
+
+
+def corpus_name(table: Path) -> str:
+    """The name of a table, or that of its folder where it is called labels like all others."""
+    return table.absolute().parent.name if table.stem == "labels" else table.stem
 
 
 def remarks(entries: Iterable[Entry]) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, InputError
-from .data import Clip
+from .data import Entry
 
 __all__ = ["Part", "divide", "speaker_groups"]
 
@@ -34,7 +34,7 @@ class Part:
     test: Mask
 
 
-def divide(clips: Sequence[Clip], folds: str | int | None, hold_out: float, seed: int) -> list[Part]:
+def divide(clips: Sequence[Entry], folds: str | int | None, hold_out: float, seed: int) -> list[Part]:
     """The networks of a training: one per fold, then the one that learns from all speakers.
 
     Parameters
@@ -66,7 +66,7 @@ def divide(clips: Sequence[Clip], folds: str | int | None, hold_out: float, seed
     return parts
 
 
-def speaker_groups(clips: Sequence[Clip], folds: str | int | None) -> list[list[Speaker]]:
+def speaker_groups(clips: Sequence[Entry], folds: str | int | None) -> list[list[Speaker]]:
     """The speakers that each fold leaves out.
 
     Parameters

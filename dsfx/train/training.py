@@ -1,11 +1,9 @@
 """From label tables to a model folder."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +12,17 @@ import torch
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..deep import FORMAT, load_model
-from ..errors import AudioError, ConfigError, InputError, ModelError, OutputError
+from ..errors import AudioError, ConfigError, DsfxError, InputError, OutputError
 from ..store import digest
-from . import outputs, pictures
 from .auxiliary import functionals
 from .cache import Spectrograms, no_space, store
-from .card import card, toml
 from .config import Configuration, read_config
 from .data import Clip, load, read_corpora, remarks
+from .folder import MAX_SECONDS, MIN_FRAMES, WORK, finish, tabulate, write
 from .folds import Part, divide
-from .work import Progress, Setting, learn_all, results
+from .work import Progress, Setting, learn_all
 
 __all__ = ["train"]
-
-MIN_FRAMES = 8
-"""Two steps of the network: with fewer there is nothing to pool."""
-
-MAX_SECONDS = 60.0
-
-WORK = "work"
-"""Folder, inside the unfinished one, of what is needed only until it is finished."""
 
 
 def train(
@@ -82,7 +70,7 @@ def train(
         speaker; ``folds/fold-00.parquet`` and so on have those of all other clips by the same extractor.
     hold_out : speakers of each corpus, a share or a number, that choose the best epoch; 0: none.
     column : the label.
-    corpora : names, one per table; those of the tables' folders where not given.
+    corpora : names, one per table. Default: the table's, or its folder's where that is ``labels``.
     corpus_licences, references : of the recordings, one per table, for the card.
     name, description, licence : of the model; the name is that of the folder where not given.
     notes : sentences on use and limits, for the card.
@@ -115,6 +103,7 @@ def train(
     device = check_device(device)
     fold_column = folds.partition(":")[2] if isinstance(folds, str) and folds.startswith("column:") else ""
     entries = read_corpora(tables, column, corpora, fold_column)
+    divide(entries, folds, hold_out, seed)  # what is impossible is better known before the recordings are read
     for line in remarks(entries):
         say(line)
     part = output.with_name(output.name + ".part")
@@ -128,12 +117,17 @@ def train(
 
     unusable: list[str] = []
     found = load(entries, config.front_end, min_frames=MIN_FRAMES, max_seconds=MAX_SECONDS, unusable=unusable)
-    clips, spectrograms = store(found, work / "spectrograms.f32", config.front_end, MAX_SECONDS, cache * 1e9)
-    check_usable(unusable, entries, clips, skip_unusable, say)
-    classes = sorted({clip.label for clip in clips})
-    parts = divide(clips, folds, hold_out, seed)
-    claim(work, config, seed, parts, clips)
-    setting = prepare(config, clips, classes, spectrograms, work, seed, device, threads, jobs, say)
+    try:
+        clips, spectrograms = store(found, work / "spectrograms.f32", config.front_end, MAX_SECONDS, cache * 1e9)
+        check_usable(unusable, entries, clips, skip_unusable, say)
+        classes = sorted({clip.label for clip in clips})
+        parts = divide(clips, folds, hold_out, seed)
+        claim(work, config, seed, parts, clips)
+        setting = prepare(config, clips, classes, spectrograms, work, seed, device, threads, jobs, say)
+    except DsfxError:
+        if not started(work):
+            shutil.rmtree(part, ignore_errors=True)
+        raise
     learn_all(setting, parts, jobs, on_progress or (lambda progress: None))
     try:
         about = {
@@ -193,6 +187,11 @@ def check_usable(
         raise InputError(f"{len(clips)} of {len(entries)} recordings are left, of fewer than two classes")
 
 
+def started(work: Path) -> bool:
+    """Whether there is anything that has taken long."""
+    return any(work.glob("*.npz")) or any(work.glob("*.checkpoint"))
+
+
 def claim(work: Path, config: Configuration, seed: int, parts: Sequence[Part], clips: Sequence[Clip]) -> None:
     """Go on only with what belongs to this very training."""
     own = {
@@ -203,13 +202,12 @@ def claim(work: Path, config: Configuration, seed: int, parts: Sequence[Part], c
         "versions": f"dsfx {__version__}, torch {torch.__version__}",
     }
     mark = work / "configuration.json"
-    started = [*work.glob("*.npz"), *work.glob("*.checkpoint")]
     try:
         before = json.loads(mark.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         before = {}
     changed = [name for name in own if before.get(name) != own[name]]
-    if changed and started:
+    if changed and started(work):
         raise OutputError(
             f"{work.parent}: holds an unfinished training with other options ({', '.join(changed)} differ); the same "
             "options go on with it, --overwrite starts anew, or choose another -o"
@@ -253,131 +251,3 @@ def prepare(
         device=device,
         threads=threads,
     )
-
-
-def tabulate(
-    setting: Setting,
-    config: Configuration,
-    clips: Sequence[Clip],
-    classes: Sequence[str],
-    last: Part,
-    described: dict[str, Sequence[str]],
-) -> dict[str, Any]:
-    """The model.toml, but for name, licence and results."""
-    made = results(setting.folder, last)
-    front_end = config.front_end
-    corpora = []
-    for number, corpus in enumerate(dict.fromkeys(clip.corpus for clip in clips)):
-        own = [clip for clip in clips if clip.corpus == corpus]
-        more = {key: (values[number] if number < len(values) else "") for key, values in described.items()}
-        corpora.append(
-            {
-                "name": corpus,
-                "files": len(own),
-                "hours": round(sum(clip.seconds for clip in own) / 3600, 4),
-                "speakers": len({clip.speaker for clip in own}),
-                "labels": sorted({clip.label for clip in own}),
-                "licence": more["licence"] or "unspecified",
-                "reference": more["reference"],
-            }
-        )
-    training = {
-        "seed": setting.seed,
-        "threads": setting.threads,
-        "device": setting.device,
-        "torch": torch.__version__,
-        "best_epoch": int(made["best"]),
-        "held_out_speakers": sorted(
-            {f"{clip.corpus}/{clip.speaker}" for clip, held in zip(clips, last.held_out, strict=True) if held}
-        ),
-        "onnx_difference": float(made["difference"]),
-        **config.recipe.to_table(),
-    }
-    return {
-        "format": FORMAT,
-        "sha256": sha256(made["graph"].tobytes()).hexdigest(),
-        "dsfx": __version__,
-        "labels": list(classes),
-        "dim": config.layers.n_features,
-        "min_frames": MIN_FRAMES,
-        "min_seconds": front_end.n_samples(MIN_FRAMES) / front_end.sampling_rate,
-        "max_seconds": MAX_SECONDS,
-        "parameters": int(made["parameters"]),
-        "frontend": front_end.to_table(),
-        "layers": config.layers.to_table(),
-        "training": training,
-        **({"auxiliary": dict(vars(config.auxiliary))} if setting.functionals else {}),
-        "corpora": corpora,
-    }
-
-
-def finish(
-    part: Path,
-    setting: Setting,
-    table: dict[str, Any],
-    clips: Sequence[Clip],
-    classes: Sequence[str],
-    parts: Sequence[Part],
-    folds: str | int | None,
-) -> None:
-    """Write everything that a model folder holds."""
-    outputs.write_curves(
-        part / "learning-curves.csv", parts, [results(setting.folder, each)["history"] for each in parts]
-    )
-    pictures.learning_curves(part / "learning-curves.csv", part / "learning-curves.png")
-    if len(parts) > 1:
-        table["metrics"] = {"folds": str(folds)} | write_folds(part, setting, clips, classes, parts[:-1])
-    write(part / "model.onnx", results(setting.folder, parts[-1])["graph"].tobytes())
-    write(part / "hashes.txt", "".join(f"{value}\n" for value in sorted({clip.hash for clip in clips})).encode())
-    write(part / "README.md", card(table).encode())
-    write(part / "model.toml", toml(table).encode())
-    if load_model(part).dim != setting.layers.n_features:
-        raise ModelError(f"{part}: does not load as it was written")
-    shutil.rmtree(part / WORK)
-
-
-def write_folds(
-    part: Path, setting: Setting, clips: Sequence[Clip], classes: Sequence[str], folds: Sequence[Part]
-) -> dict[str, Any]:
-    """Write features and posteriors of all folds, and return how well unheard speakers are recognised."""
-    (part / "folds").mkdir(exist_ok=True)
-    features = np.full((len(clips), setting.layers.n_features), np.nan, dtype=np.float32)
-    posteriors = np.full((len(clips), len(classes)), np.nan, dtype=np.float32)
-    names = np.full(len(clips), "", dtype=object)
-    for fold in folds:
-        found = results(setting.folder, fold)
-        features[fold.test], posteriors[fold.test] = found["features"][fold.test], found["posteriors"][fold.test]
-        names[fold.test] = fold.name.removeprefix("fold-")
-        others = np.flatnonzero(~fold.test).tolist()
-        outputs.write_features(
-            part / "folds" / f"{fold.name}.parquet",
-            [clips[i] for i in others],
-            [fold.name.removeprefix("fold-")] * len(others),
-            found["features"][others],
-            found["posteriors"][others],
-            classes,
-            identity=f"in-fold:{digest(sha256(found['features'].tobytes()).hexdigest())}",
-            out_of_fold={"fold": fold.name, "rows": "clips that the fold's extractor has learned from"},
-        )
-    outputs.write_features(
-        part / "oof.parquet",
-        clips,
-        names.tolist(),
-        features,
-        posteriors,
-        classes,
-        identity=f"out-of-fold:{digest(sha256(features.tobytes()).hexdigest())}",
-        out_of_fold={"folds": len(folds), "rows": "each by the extractor that never heard its speaker"},
-    )
-    best = outputs.among(posteriors, setting.allowed[setting.corpora])
-    outputs.write_confusions(part / "folds.csv", clips, classes, setting.targets, best)
-    pictures.confusion(part / "folds.csv", part / "confusion.png")
-    return outputs.metrics(clips, setting.targets, best, classes)
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file and see it onto the disk."""
-    with path.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())

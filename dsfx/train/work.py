@@ -1,6 +1,7 @@
 """The networks of a training, one after the other or several at once, each with a result that stays."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -234,6 +235,8 @@ def _begin(heard: Any) -> None:
     """Let a worker end with the process that started it, however that ends: two must not write one checkpoint."""
     global _heard  # noqa: PLW0603
     _heard = heard
+    # An interruption from the keyboard reaches every process; the parent is the one to act upon it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
 
     def watch() -> None:

@@ -86,7 +86,8 @@ def test_names_of_corpora(tmp_path: Path) -> None:
         read_corpora([one, other])
     with pytest.raises(ConfigError, match="1 names for 2 label tables"):
         read_corpora([one, other], names=["x"])
-    entries = read_corpora([one, other], names=["x", "y"])
+    assert {entry.corpus for entry in read_corpora([one.rename(one.parent / "x.csv"), other])} == {"x", "wavs"}
+    entries = read_corpora([one.parent / "x.csv", other], names=["x", "y"])
     assert len({entry.file for entry in entries}) == len(entries) == 54
     assert [entry.corpus for entry in entries] == ["x"] * 27 + ["y"] * 27
 

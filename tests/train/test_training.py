@@ -248,7 +248,7 @@ def same(one: Path, other: Path) -> None:
         assert (one / path).read_bytes() == (other / path).read_bytes(), path
 
 
-@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_killed_run_goes_on(labels: Path, tmp_path: Path, jobs: int, trained: Path) -> None:
     (tmp_path / "c.toml").write_text(CONFIG)
     command = [sys.executable, "-m", "dsfx", "train", labels, "-o", tmp_path / "tones", "--config", tmp_path / "c.toml"]
@@ -333,7 +333,7 @@ def test_bad_options(
     with pytest.raises(error, match=message) as caught:
         train(labels, tmp_path / "m", **{"epochs": 1, "config": config, **options})
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "m").exists()
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

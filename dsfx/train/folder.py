@@ -1,0 +1,160 @@
+"""What a model folder holds."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import __version__
+from ..deep import FORMAT, load_model
+from ..errors import ModelError
+from ..store import digest
+from . import outputs, pictures
+from .card import card, toml
+from .config import Configuration
+from .data import Clip
+from .folds import Part
+from .work import Setting, results
+
+__all__ = ["MAX_SECONDS", "MIN_FRAMES", "WORK", "finish", "tabulate", "write"]
+
+MIN_FRAMES = 8
+"""Two steps of the network: with fewer there is nothing to pool."""
+
+MAX_SECONDS = 60.0
+
+WORK = "work"
+"""Folder, inside the unfinished one, of what is needed only until it is finished."""
+
+
+def tabulate(
+    setting: Setting,
+    config: Configuration,
+    clips: Sequence[Clip],
+    classes: Sequence[str],
+    last: Part,
+    described: dict[str, Sequence[str]],
+) -> dict[str, Any]:
+    """The model.toml, but for name, licence and results."""
+    made = results(setting.folder, last)
+    front_end = config.front_end
+    corpora = []
+    for number, corpus in enumerate(dict.fromkeys(clip.corpus for clip in clips)):
+        own = [clip for clip in clips if clip.corpus == corpus]
+        more = {key: (values[number] if number < len(values) else "") for key, values in described.items()}
+        corpora.append(
+            {
+                "name": corpus,
+                "files": len(own),
+                "hours": round(sum(clip.seconds for clip in own) / 3600, 4),
+                "speakers": len({clip.speaker for clip in own}),
+                "labels": sorted({clip.label for clip in own}),
+                "licence": more["licence"] or "unspecified",
+                "reference": more["reference"],
+            }
+        )
+    training = {
+        "seed": setting.seed,
+        "threads": setting.threads,
+        "device": setting.device,
+        "torch": torch.__version__,
+        "best_epoch": int(made["best"]),
+        "held_out_speakers": sorted(
+            {f"{clip.corpus}/{clip.speaker}" for clip, held in zip(clips, last.held_out, strict=True) if held}
+        ),
+        "onnx_difference": float(made["difference"]),
+        **config.recipe.to_table(),
+    }
+    return {
+        "format": FORMAT,
+        "sha256": sha256(made["graph"].tobytes()).hexdigest(),
+        "dsfx": __version__,
+        "labels": list(classes),
+        "dim": config.layers.n_features,
+        "min_frames": MIN_FRAMES,
+        "min_seconds": front_end.n_samples(MIN_FRAMES) / front_end.sampling_rate,
+        "max_seconds": MAX_SECONDS,
+        "parameters": int(made["parameters"]),
+        "frontend": front_end.to_table(),
+        "layers": config.layers.to_table(),
+        "training": training,
+        **({"auxiliary": dict(vars(config.auxiliary))} if setting.functionals else {}),
+        "corpora": corpora,
+    }
+
+
+def finish(
+    part: Path,
+    setting: Setting,
+    table: dict[str, Any],
+    clips: Sequence[Clip],
+    classes: Sequence[str],
+    parts: Sequence[Part],
+    folds: str | int | None,
+) -> None:
+    """Write everything that a model folder holds."""
+    outputs.write_curves(
+        part / "learning-curves.csv", parts, [results(setting.folder, each)["history"] for each in parts]
+    )
+    pictures.learning_curves(part / "learning-curves.csv", part / "learning-curves.png")
+    if len(parts) > 1:
+        table["metrics"] = {"folds": str(folds)} | write_folds(part, setting, clips, classes, parts[:-1])
+    write(part / "model.onnx", results(setting.folder, parts[-1])["graph"].tobytes())
+    write(part / "hashes.txt", "".join(f"{value}\n" for value in sorted({clip.hash for clip in clips})).encode())
+    write(part / "README.md", card(table).encode())
+    write(part / "model.toml", toml(table).encode())
+    if load_model(part).dim != setting.layers.n_features:
+        raise ModelError(f"{part}: does not load as it was written")
+    shutil.rmtree(part / WORK)
+
+
+def write_folds(
+    part: Path, setting: Setting, clips: Sequence[Clip], classes: Sequence[str], folds: Sequence[Part]
+) -> dict[str, Any]:
+    """Write features and posteriors of all folds, and return how well unheard speakers are recognised."""
+    (part / "folds").mkdir(exist_ok=True)
+    features = np.full((len(clips), setting.layers.n_features), np.nan, dtype=np.float32)
+    posteriors = np.full((len(clips), len(classes)), np.nan, dtype=np.float32)
+    names = np.full(len(clips), "", dtype=object)
+    for fold in folds:
+        found = results(setting.folder, fold)
+        features[fold.test], posteriors[fold.test] = found["features"][fold.test], found["posteriors"][fold.test]
+        names[fold.test] = fold.name.removeprefix("fold-")
+        others = np.flatnonzero(~fold.test).tolist()
+        outputs.write_features(
+            part / "folds" / f"{fold.name}.parquet",
+            [clips[i] for i in others],
+            [fold.name.removeprefix("fold-")] * len(others),
+            found["features"][others],
+            found["posteriors"][others],
+            classes,
+            identity=f"in-fold:{digest(sha256(found['features'].tobytes()).hexdigest())}",
+            out_of_fold={"fold": fold.name, "rows": "clips that the fold's extractor has learned from"},
+        )
+    outputs.write_features(
+        part / "oof.parquet",
+        clips,
+        names.tolist(),
+        features,
+        posteriors,
+        classes,
+        identity=f"out-of-fold:{digest(sha256(features.tobytes()).hexdigest())}",
+        out_of_fold={"folds": len(folds), "rows": "each by the extractor that never heard its speaker"},
+    )
+    best = outputs.among(posteriors, setting.allowed[setting.corpora])
+    outputs.write_confusions(part / "folds.csv", clips, classes, setting.targets, best)
+    pictures.confusion(part / "folds.csv", part / "confusion.png")
+    return outputs.metrics(clips, setting.targets, best, classes)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file and see it onto the disk."""
+    with path.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
