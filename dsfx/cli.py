@@ -298,6 +298,12 @@ def _print_config(context: click.Context, option: click.Parameter, value: bool) 
     "number. Default: none, and the last epoch counts.",
 )
 @click.option(
+    "--start",
+    metavar="MODELDIR",
+    type=click.Path(path_type=Path),
+    help="Begin with the weights of a model, or of a fold of one (MODELDIR/folds/fold-00.npz), instead of random ones.",
+)
+@click.option(
     "-j", "--jobs", metavar="N", type=int, default=1, show_default=True, help="Networks to train at the same time."
 )
 @click.option("--threads", metavar="N", type=int, default=1, show_default=True, help="Threads of torch per network.")

@@ -43,16 +43,16 @@ class Recipe:
     augmentation : changes of the spectrograms.
     """
 
-    epochs: int = 40
-    batch: int = 32
+    epochs: int = 50
+    batch: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     smoothing: float = 0.1
     dropout: float = 0.3
     clips_per_epoch: int = 0
     balance: float = 0.0
-    mixup: float = 0.0
-    auxiliary: float = 0.0
+    mixup: float = 0.4
+    auxiliary: float = 3.0
     average: float = 0.3
     patience: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)

@@ -19,7 +19,7 @@ from .card import card, toml
 from .config import Configuration
 from .data import Clip
 from .folds import Part
-from .work import Setting, results
+from .work import Setting, results, save, weights
 
 __all__ = ["MAX_SECONDS", "MIN_FRAMES", "WORK", "finish", "tabulate", "write"]
 
@@ -62,6 +62,7 @@ def tabulate(
         "seed": setting.seed,
         "threads": setting.threads,
         "device": setting.device,
+        "start": setting.start.words if setting.start else None,
         "torch": torch.__version__,
         "best_epoch": int(made["best"]),
         "held_out_speakers": sorted(
@@ -105,7 +106,9 @@ def finish(
     if len(parts) > 1:
         table["metrics"] = {"folds": str(folds)} | write_folds(part, setting, clips, classes, parts[:-1])
     write(part / "model.onnx", results(setting.folder, parts[-1])["graph"].tobytes())
-    write(part / "hashes.txt", "".join(f"{value}\n" for value in sorted({clip.hash for clip in clips})).encode())
+    save(part / "weights.npz", weights(setting.folder, parts[-1]))
+    heard = {clip.hash for clip in clips} | (setting.start.hashes if setting.start else set())
+    write(part / "hashes.txt", "".join(f"{value}\n" for value in sorted(heard)).encode())
     write(part / "README.md", card(table).encode())
     write(part / "model.toml", toml(table).encode())
     if load_model(part).dim != setting.layers.n_features:
@@ -125,6 +128,7 @@ def write_folds(
         found = results(setting.folder, fold)
         features[fold.test], posteriors[fold.test] = found["features"][fold.test], found["posteriors"][fold.test]
         names[fold.test] = fold.name.removeprefix("fold-")
+        save(part / "folds" / f"{fold.name}.npz", weights(setting.folder, fold))
         others = np.flatnonzero(~fold.test).tolist()
         outputs.write_features(
             part / "folds" / f"{fold.name}.parquet",

@@ -20,6 +20,7 @@ from .config import Configuration, read_config
 from .data import Clip, load, read_corpora, remarks
 from .folder import MAX_SECONDS, MIN_FRAMES, WORK, finish, tabulate, write
 from .folds import Part, divide
+from .start import Start, check_unheard, read_start
 from .work import Progress, Setting, learn_all
 
 __all__ = ["train"]
@@ -34,6 +35,7 @@ def train(
     seed: int = 0,
     folds: str | int | None = None,
     hold_out: float = 0.0,
+    start: str | Path | None = None,
     column: str = "emotion",
     corpora: Sequence[str] = (),
     corpus_licences: Sequence[str] = (),
@@ -69,6 +71,8 @@ def train(
         speakers. Of every clip, oof.parquet has the features and posteriors by the one extractor that never heard its
         speaker; ``folds/fold-00.parquet`` and so on have those of all other clips by the same extractor.
     hold_out : speakers of each corpus, a share or a number, that choose the best epoch; 0: none.
+    start : model folder, or ``FOLDER/folds/fold-00.npz``, with whose weights all networks begin; with folds, one that
+        has heard none of the clips.
     column : the label.
     corpora : names, one per table. Default: the table's, or its folder's where that is ``labels``.
     corpus_licences, references : of the recordings, one per table, for the card.
@@ -100,6 +104,7 @@ def train(
     if epochs is not None:
         config = replace(config, recipe=replace(config.recipe, epochs=epochs))
     check_options(output, tables, jobs, threads, cache, overwrite)
+    begin = None if start is None else read_start(Path(start), config)
     device = check_device(device)
     fold_column = folds.partition(":")[2] if isinstance(folds, str) and folds.startswith("column:") else ""
     entries = read_corpora(tables, column, corpora, fold_column)
@@ -122,8 +127,11 @@ def train(
         check_usable(unusable, entries, clips, skip_unusable, say)
         classes = sorted({clip.label for clip in clips})
         parts = divide(clips, folds, hold_out, seed)
-        claim(work, config, seed, parts, clips)
+        if begin and folds is not None:
+            check_unheard(begin, {clip.hash for clip in clips})
+        claim(work, config, seed, parts, clips, begin)
         setting = prepare(config, clips, classes, spectrograms, work, seed, device, threads, jobs, say)
+        setting = replace(setting, start=begin)
     except DsfxError:
         if not started(work):
             shutil.rmtree(part, ignore_errors=True)
@@ -192,13 +200,21 @@ def started(work: Path) -> bool:
     return any(work.glob("*.npz")) or any(work.glob("*.checkpoint"))
 
 
-def claim(work: Path, config: Configuration, seed: int, parts: Sequence[Part], clips: Sequence[Clip]) -> None:
+def claim(
+    work: Path,
+    config: Configuration,
+    seed: int,
+    parts: Sequence[Part],
+    clips: Sequence[Clip],
+    start: Start | None = None,
+) -> None:
     """Go on only with what belongs to this very training."""
     own = {
         **{name: repr(table) for name, table in config.tables().items()},
         "seed": seed,
         "folds or held-out speakers": digest([[part.test.tolist(), part.held_out.tolist()] for part in parts]),
         "clips": digest([[clip.hash, clip.label, clip.corpus] for clip in clips]),
+        "start": start.sha256 if start else "",
         "versions": f"dsfx {__version__}, torch {torch.__version__}",
     }
     mark = work / "configuration.json"

@@ -22,11 +22,15 @@ from ..frontend import FrontEnd
 from .auxiliary import Auxiliary, Standard
 from .cache import Spectrograms, no_space
 from .export import check, graph
-from .fit import Epoch, Material, Recipe, fit, infer
+from .fit import Epoch, Material, Recipe, fit, infer, weights_of
 from .folds import Part
 from .network import Layers
+from .start import Start
 
-__all__ = ["Progress", "Setting", "learn", "learn_all", "results"]
+__all__ = ["Progress", "Setting", "learn", "learn_all", "results", "save", "weights"]
+
+WEIGHTS = "weights/"
+"""Before the names of a network's arrays in a result."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Setting:
     targets, corpora : (clips,) numbers of class and corpus.
     allowed : (corpora, classes) which classes a corpus has.
     functionals : (clips, columns) by feature set, for the regression head; none without one.
+    start : what all networks begin with.
     """
 
     folder: Path
@@ -55,6 +60,7 @@ class Setting:
     seed: int
     device: str
     threads: int
+    start: Start | None = None
 
     def material(self, chosen: NDArray[np.bool_], targets: NDArray[np.float32] | None) -> Material:
         """The clips of a mask, with the targets (clips, n) of the regression head."""
@@ -109,6 +115,7 @@ def learn(setting: Setting, part: Part, report: Callable[[Epoch], None]) -> None
             layers=setting.layers,
             recipe=setting.recipe,
             seed=setting.seed,
+            start=setting.start.weights if setting.start else None,
             held_out=setting.material(part.held_out, targets) if part.held_out.any() else None,
             device=setting.device,
             checkpoint=checkpoint,
@@ -118,6 +125,7 @@ def learn(setting: Setting, part: Part, report: Callable[[Epoch], None]) -> None
             [e.number, e.loss, e.right, np.nan if e.held_out is None else e.held_out, e.seconds] for e in fitted.history
         ]
         result: dict[str, Any] = {"history": np.array(history, dtype=np.float64), "best": np.array(fitted.best)}
+        result |= {WEIGHTS + name: value for name, value in weights_of(fitted.network).items()}
         if part.name == "all":
             result |= exported(setting, fitted.network)
         else:
@@ -164,6 +172,12 @@ def results(folder: Path, part: Part) -> dict[str, NDArray[Any]]:
     """What `learn` left."""
     with np.load(folder / f"{part.name}.npz", allow_pickle=False) as found:
         return dict(found)
+
+
+def weights(folder: Path, part: Part) -> dict[str, NDArray[Any]]:
+    """The arrays of a network that another training can begin with."""
+    found = results(folder, part)
+    return {name.removeprefix(WEIGHTS): value for name, value in found.items() if name.startswith(WEIGHTS)}
 
 
 def learn_all(setting: Setting, parts: Sequence[Part], jobs: int, report: Report) -> None:

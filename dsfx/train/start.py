@@ -1,0 +1,90 @@
+"""Weights of an earlier training to begin with: what was learned from a large corpus helps on a small one."""
+
+import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigError, InputError
+from .config import Configuration
+
+__all__ = ["Start", "check_unheard", "read_start"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training begins with.
+
+    Attributes
+    ----------
+    words : name and licence, for the card.
+    weights : arrays by name.
+    hashes : of the clips that it has learned from.
+    sha256 : of the file of weights.
+    """
+
+    words: str
+    weights: dict[str, NDArray[Any]]
+    hashes: frozenset[str]
+    sha256: str
+
+
+def read_start(path: Path, config: Configuration) -> Start:
+    """Read the weights of a model folder, or of one of its folds (``MODELDIR/folds/fold-00.npz``).
+
+    Raises
+    ------
+    InputError : there are none, or they cannot be read.
+    ConfigError : the front end or the sizes of the network are not those of `config`.
+    """
+    folder = path if path.is_dir() else path.parent.parent
+    file = path / "weights.npz" if path.is_dir() else path
+    try:
+        table = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
+        content = file.read_bytes()
+        with np.load(file, allow_pickle=False) as found:
+            weights = dict(found)
+        if path.is_dir():
+            hashes = (folder / "hashes.txt").read_text(encoding="ascii").split()
+        else:
+            import pyarrow.parquet as pq
+
+            hashes = pq.read_table(file.with_suffix(".parquet"), columns=["hash"])["hash"].to_pylist()
+    except OSError as error:
+        raise InputError(
+            f"--start {path}: {error.filename}: {error.strerror}; expected a folder that dsfx train made, or "
+            "FOLDER/folds/fold-00.npz in it"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"--start {path}: cannot be read ({error})") from None
+    for name, own in (("frontend", config.front_end.to_table()), ("layers", config.layers.to_table())):
+        theirs = table.get(name, {})
+        differing = [key for key in own if own[key] != theirs.get(key)]
+        if differing:
+            key = differing[0]
+            raise ConfigError(
+                f"--start {path}: [{name}] {key} is {theirs.get(key)!r} there and {own[key]!r} here, expected the same"
+            )
+    words = f"{table.get('name', folder.name)}{'' if path.is_dir() else ' ' + file.stem}"
+    licence = table.get("licence", "unspecified")
+    return Start(f"{words} ({licence})", weights, frozenset(hashes), sha256(content).hexdigest())
+
+
+def check_unheard(start: Start, hashes: Collection[str]) -> None:
+    """Refuse folds over clips that the start has learned from.
+
+    Raises
+    ------
+    ConfigError : there are such.
+    """
+    heard = start.hashes.intersection(hashes)
+    if heard:
+        raise ConfigError(
+            f"--start: {start.words} has learned from {len(heard)} of the {len(hashes)} clips, so no fold could be "
+            "judged on speakers never heard; expected one that was trained on other recordings"
+        )
