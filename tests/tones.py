@@ -21,7 +21,9 @@ attention = 6
 dense = 9
 [training]
 batch = 6
+mixup = 0.0
 learning_rate = 0.02
+auxiliary = 0.0
 """
 
 

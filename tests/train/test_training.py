@@ -59,15 +59,14 @@ def test_the_folder_is_a_model(trained: Path, labels: Path, config: Configuratio
         "confusion.png",
         "folds",
         "folds.csv",
-        "folds/fold-00.parquet",
-        "folds/fold-01.parquet",
-        "folds/fold-02.parquet",
+        *[f"folds/fold-{number:02d}.{kind}" for number in range(3) for kind in ("npz", "parquet")],
         "hashes.txt",
         "learning-curves.csv",
         "learning-curves.png",
         "model.onnx",
         "model.toml",
         "oof.parquet",
+        "weights.npz",
     ]
     assert not trained.with_name("tones.part").exists()
     model = load_model(trained)
@@ -384,7 +383,7 @@ def test_out_of_memory_or_disk(
 
 def test_features_also_tell_functionals(labels: Path, tmp_path: Path, config: Configuration) -> None:
     path = tmp_path / "c.toml"
-    path.write_text(f"{CONFIG}auxiliary = 1.0\n[auxiliary]\ncomponents = 0\n")
+    path.write_text(f"{CONFIG.replace('auxiliary = 0.0', 'auxiliary = 1.0')}[auxiliary]\ncomponents = 0\n")
     train(labels, tmp_path / "m", config=path, epochs=1)
     assert load_model(tmp_path / "m").table["auxiliary"] == {"functionals": True, "components": 0}
     plain = train(labels, tmp_path / "n", config=config, epochs=1)
@@ -414,9 +413,20 @@ def test_infer_does_not_depend_on_the_batch(labels: Path, config: Configuration)
         np.testing.assert_allclose(other[1], posteriors, rtol=0, atol=1e-6)
 
 
-def test_threads_are_put_back(labels: Path, tmp_path: Path, config: Configuration) -> None:
+def test_threads_are_put_back(
+    labels: Path, tmp_path: Path, config: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = torch.get_num_threads()
-    train(labels, tmp_path / "m", config=config, epochs=1, threads=before + 1)
+    seen = []
+
+    def spy(*args: object, **kwargs: object) -> None:
+        seen.append(torch.get_num_threads())
+        raise Stop
+
+    monkeypatch.setattr(work, "fit", spy)
+    with pytest.raises(Stop):
+        train(labels, tmp_path / "m", config=config, threads=before + 1)
+    assert seen == [before + 1]
     assert torch.get_num_threads() == before
 
 

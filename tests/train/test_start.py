@@ -1,0 +1,62 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tones import CONFIG, corpus
+
+from dsfx.deep import load_model
+from dsfx.errors import ConfigError, InputError
+from dsfx.train import train
+from dsfx.train.config import Configuration, read_config
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration, two corpora, and a model with folds of the first."""
+    folder = tmp_path_factory.mktemp("start")
+    (folder / "c.toml").write_text(CONFIG)
+    corpus(folder / "one", speakers=2, takes=2)
+    corpus(folder / "another", speakers=2, takes=2, classes=["low", "high"])
+    train(folder / "one" / "labels.csv", folder / "first", config=folder / "c.toml", epochs=6, folds=2, licence="MIT")
+    return folder
+
+
+@pytest.fixture
+def config(folder: Path) -> Configuration:
+    return read_config(folder / "c.toml")
+
+
+@pytest.mark.parametrize("start", ["first", "first/folds/fold-00.npz"])
+def test_what_was_learned_stays(folder: Path, tmp_path: Path, config: Configuration, start: str) -> None:
+    gentle = replace(config, recipe=replace(config.recipe, learning_rate=1e-6))
+    other = folder / "another" / "labels.csv"
+    begun = train(other, tmp_path / "begun", config=gentle, epochs=1, start=folder / start)
+    fresh = train(other, tmp_path / "fresh", config=gentle, epochs=1)
+    file = folder / start if start.endswith("npz") else folder / start / "weights.npz"
+    for name in ("conv1.weight", "forwards.weight_ih_l0", "dense.weight"):
+        expected, found, others = (np.load(path)[name] for path in (file, begun / "weights.npz", fresh / "weights.npz"))
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+        assert np.abs(others - expected).max() > 0.01
+    assert load_model(begun).table["training"]["start"].startswith("first")
+    assert "MIT" in load_model(begun).table["training"]["start"]
+    own, heard = (set((model / "hashes.txt").read_text().split()) for model in (fresh, begun))
+    assert own < heard
+    assert len(heard - own) == (12 if start == "first" else 6)
+
+
+def test_folds_over_what_the_start_has_heard_are_refused(folder: Path, tmp_path: Path, config: Configuration) -> None:
+    labels = folder / "one" / "labels.csv"
+    with pytest.raises(ConfigError, match="first .* has learned from 12 of the 12 clips, so no fold could be"):
+        train(labels, tmp_path / "m", config=config, epochs=1, folds=2, start=folder / "first")
+    assert load_model(train(labels, tmp_path / "m", config=config, epochs=1, start=folder / "first")).name == "m"
+
+
+def test_a_start_that_does_not_fit(folder: Path, tmp_path: Path, config: Configuration) -> None:
+    labels = folder / "another" / "labels.csv"
+    wider = replace(config, layers=replace(config.layers, units=9))
+    with pytest.raises(ConfigError, match=r"\[layers\] units is 7 there and 9 here"):
+        train(labels, tmp_path / "m", config=wider, start=folder / "first")
+    with pytest.raises(InputError, match="expected a folder that dsfx train made"):
+        train(labels, tmp_path / "m", config=config, start=tmp_path / "nowhere")
+    assert not any(tmp_path.iterdir())
