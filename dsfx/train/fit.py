@@ -222,7 +222,8 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
         recipe.learning_rate,
-        total_steps=recipe.epochs * -(-drawn // recipe.batch),
+        # With fewer steps the schedule has no room for a rise and a fall.
+        total_steps=max(8, recipe.epochs * -(-drawn // recipe.batch)),
         pct_start=0.25,
     )
     chances, weights = balanced(material, recipe.balance)
