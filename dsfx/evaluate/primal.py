@@ -4,13 +4,11 @@ Squared hinge loss, one class against the rest, classes weighted by inverse freq
 are standardised block by block while the solver runs: no second copy of them is held.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from .classifiers import Indices, Standard, Texts
+from .data import Indices, Texts
+from .scaling import Standard
 
 __all__ = ["linear_svm"]
 
@@ -19,16 +17,16 @@ _ROWS = 4096
 
 def linear_svm(
     x: NDArray[np.float32],
-    labels: "Texts",
-    train: "Indices",
-    test: "Indices",
-    standard: "Standard",
+    labels: Texts,
+    train: Indices,
+    test: Indices,
+    standard: Standard,
     c: float,
     *,
     start: NDArray[np.float64] | None = None,
     tolerance: float = 1e-4,
     iterations: int = 200,
-) -> tuple["Texts", NDArray[np.float64]]:
+) -> tuple[Texts, NDArray[np.float64]]:
     """Learn from the training part and predict the test part.
 
     Parameters
@@ -82,7 +80,7 @@ def linear_svm(
     return np.asarray(classes[np.concatenate(scores).argmax(axis=1)]), found.x
 
 
-def _block(x: NDArray[np.float32], rows: "Indices", standard: "Standard") -> NDArray[np.float32]:
+def _block(x: NDArray[np.float32], rows: Indices, standard: Standard) -> NDArray[np.float32]:
     block = x[rows]
     block -= standard.mean.astype(np.float32)
     block /= standard.scale.astype(np.float32)

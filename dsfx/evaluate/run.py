@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import blake2b
 from itertools import combinations
 from multiprocessing import get_context
@@ -22,65 +22,13 @@ from .. import __version__
 from ..errors import ConfigError, InputError, OutputError
 from ..store import digest
 from . import leakage, statistics
-from .classifiers import GRID, Classifier, Outcome, check_size, classifier_of, learn
+from .classifiers import Classifier, Outcome, check_size, classifier_of, learn
+from .data import Data, Matrix, Options, Texts
 from .protocols import Fold, Protocol, make_protocol, shares
+from .scaling import Standard
 from .tables import Clips, gather, open_table, read_labels
 
 __all__ = ["Options", "evaluate"]
-
-Matrix = NDArray[np.float32]
-Texts = NDArray[np.str_]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to evaluate, and how. See ``dsfx evaluate --help``."""
-
-    sets: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
-    """Further feature tables of the same clips."""
-    test: tuple[str, str] | None = None
-    """Features and labels of another corpus to test on."""
-    column: str = "emotion"
-    group: str = "speaker"
-    protocol: str = "loso"
-    repeats: int = 1
-    classifiers: tuple[str, ...] = ("linear-svm",)
-    c: tuple[float, ...] = GRID
-    standardise: str = "global"
-    """"global": by the training part; "speaker": every speaker's clips by their own mean and deviation."""
-    vote: bool = False
-    """One decision per file: the class that most of its rows get."""
-    models: tuple[str, ...] = ()
-    """Folders of models, for their hashes of training clips."""
-    allow_leakage: bool = False
-    times: int = 2000
-    """Resamples of the bootstrap."""
-    seed: int = 0
-    save: bool = False
-    """Also learn the best combination from all clips and store it for `dsfx predict`."""
-
-    def __post_init__(self) -> None:
-        if self.standardise not in {"global", "speaker"}:
-            raise ConfigError(f"--standardise {self.standardise}: expected global or speaker")
-        if self.times < 100:
-            raise ConfigError(f"--bootstrap {self.times}: expected at least 100")
-        if not self.classifiers:
-            raise ConfigError("--classifier: name at least one")
-        if self.save and self.standardise == "speaker":
-            raise ConfigError("--save: a stored classifier meets single clips, so it cannot standardise by speaker")
-
-
-@dataclass(frozen=True)
-class Data:
-    """Clips made ready: labels, speakers, folds, and which file a row belongs to."""
-
-    clips: Clips
-    labels: Texts
-    speakers: Texts | None
-    protocol: Protocol
-    remarks: list[str]
-    warnings: list[str]
 
 
 def evaluate(
@@ -345,8 +293,6 @@ Task = tuple[str, Classifier, Fold]
 
 
 def _by_speaker(x: Matrix, speakers: Texts) -> Matrix:
-    from .classifiers import Standard
-
     out = np.empty_like(x)
     for who in np.unique(speakers):
         rows = np.flatnonzero(speakers == who)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,9 @@ from .. import __version__
 from ..errors import ConfigError, InputError, ModelError, OutputError
 from ..store import seconds
 from .classifiers import DUAL_ROWS, Classifier, choose, pipeline, weights
+from .data import Data, Options
 from .protocols import inner_folds
 from .tables import FeatureTable, open_table
-
-if TYPE_CHECKING:
-    from .run import Data, Options
 
 __all__ = ["Saved", "load", "predict", "save"]
 
@@ -53,7 +51,7 @@ class Saved:
         return np.asarray(self.model.predict_proba(x))
 
 
-def save(path: Path, data: "Data", name: str, classifier: Classifier, options: "Options") -> None:
+def save(path: Path, data: Data, name: str, classifier: Classifier, options: Options) -> None:
     """Learn a set and a classifier from all clips and store them.
 
     Support vector machines get probabilities by a sigmoid fitted to decisions for held-out speakers, and the class of a

@@ -10,7 +10,7 @@ from sklearn.svm import LinearSVC
 
 from dsfx.errors import ConfigError
 from dsfx.evaluate import classifiers as c
-from dsfx.evaluate import primal
+from dsfx.evaluate import primal, scaling
 from dsfx.evaluate.protocols import inner_folds, make_protocol
 
 C = (0.001, 0.01, 0.1, 1.0)
@@ -68,7 +68,7 @@ def test_standardisation_knows_the_training_part_alone():
     fold = make_protocol("loso", labels, who).folds[0]
     changed = x.copy()
     changed[fold.test] = 1e6 * np.random.default_rng(0).normal(size=changed[fold.test].shape)
-    a, b = (c.Standard.fit(values, fold.train) for values in (x, changed))
+    a, b = (scaling.Standard.fit(values, fold.train) for values in (x, changed))
     np.testing.assert_array_equal(a.mean, b.mean)
     np.testing.assert_array_equal(a.scale, b.scale)
     # Nor do choice and weights: a test clip's prediction does not depend on the other test clips.
@@ -83,9 +83,9 @@ def test_standardisation_is_that_of_the_pipeline():
     x, _, _ = corpus(30)
     rows = np.arange(50)
     expected = c.pipeline("linear-svm", {"C": 1.0})[:2].fit(x[rows].astype(float)).transform(x.astype(float))
-    got = c.Standard.fit(x, rows).apply(x, np.arange(len(x)))
+    got = scaling.Standard.fit(x, rows).apply(x, np.arange(len(x)))
     np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(c.Standard.fit(x, rows).gram(x, rows), got[rows] @ got[rows].T, atol=1e-9)
+    np.testing.assert_allclose(scaling.Standard.fit(x, rows).gram(x, rows), got[rows] @ got[rows].T, atol=1e-9)
 
 
 def test_the_network_learns_and_is_deterministic():
@@ -100,7 +100,7 @@ def test_the_network_learns_and_is_deterministic():
 def test_the_primal_svm_is_that_of_liblinear(columns):
     x, labels, who = corpus(columns)
     fold = make_protocol("loso", labels, who).folds[0]
-    standard = c.Standard.fit(x, fold.train)
+    standard = scaling.Standard.fit(x, fold.train)
     got, weights = primal.linear_svm(x, labels, fold.train, fold.test, standard, 0.1, tolerance=1e-9, iterations=2000)
     # liblinear has a weight for the constant, too: with a large one it counts for nothing.
     model = LinearSVC(C=0.1, dual=False, class_weight="balanced", intercept_scaling=100, tol=1e-9, max_iter=100_000)
@@ -113,7 +113,7 @@ def test_the_primal_svm_is_that_of_liblinear(columns):
 def test_many_clips_take_the_primal_form(monkeypatch):
     x, labels, who = corpus(12, strength=2.0)
     monkeypatch.setattr(c, "DUAL_ROWS", 10)
-    monkeypatch.setattr(c.Standard, "gram", None)
+    monkeypatch.setattr(scaling.Standard, "gram", None)
     fold = make_protocol("loso", labels, who).folds[0]
     found = c.learn(x, labels, who, fold.train, fold.test, c.classifier_of("linear-svm", C))
     assert c.recall(labels[fold.test], found.predicted) > 0.6
