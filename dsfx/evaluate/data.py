@@ -2,23 +2,21 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import ConfigError
+from .arrays import Texts, Values
 from .protocols import Protocol
+from .scores import Task
 from .tables import Clips
 
-__all__ = ["GRID", "Data", "Doubles", "Indices", "Matrix", "Options", "Parameters", "Texts"]
+__all__ = ["GRID", "NUMBERS", "Data", "Options", "Parameters"]
 
-Indices = NDArray[np.intp]
-Texts = NDArray[np.str_]
-Doubles = NDArray[np.float64]
-Matrix = NDArray[np.float32]
 Parameters = dict[str, float]
+"""Of a classifier: C, gamma."""
 
 GRID = tuple(10.0**power for power in range(-5, 2))
 """Values of C."""
+NUMBERS = 10
+"""A column with more different numbers than this is taken for numbers, with fewer for classes."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +32,15 @@ class Options:
     group: str = "speaker"
     protocol: str = "loso"
     repeats: int = 1
-    classifiers: tuple[str, ...] = ("linear-svm",)
+    task: str = "auto"
+    """"classification", "regression"; "auto": numbers where the column holds more than ten different ones."""
+    classifiers: tuple[str, ...] = ()
+    """Empty: a linear support vector machine of the kind that the labels need."""
     c: tuple[float, ...] = GRID
     standardise: str = "global"
     """"global": by the training part; "speaker": every speaker's clips by their own mean and deviation."""
     vote: bool = False
-    """One decision per file: the class that most of its rows get."""
+    """One decision per file: the class that most of its rows get, the mean of their numbers."""
     models: tuple[str, ...] = ()
     """Folders of models, for their hashes of training clips."""
     allow_leakage: bool = False
@@ -50,14 +51,17 @@ class Options:
     """Also learn the best combination from all clips and store it for `dsfx predict`."""
 
     def __post_init__(self) -> None:
+        if self.task not in {"auto", "classification", "regression"}:
+            raise ConfigError(f"--task {self.task}: expected auto, classification or regression")
         if self.standardise not in {"global", "speaker"}:
             raise ConfigError(f"--standardise {self.standardise}: expected global or speaker")
         if self.times < 100:
             raise ConfigError(f"--bootstrap {self.times}: expected at least 100")
-        if not self.classifiers:
-            raise ConfigError("--classifier: name at least one")
         if self.save and self.standardise == "speaker":
-            raise ConfigError("--save: a stored classifier meets single clips, so it cannot standardise by speaker")
+            raise ConfigError(
+                "--save: a stored classifier meets clips of unknown speakers, so it cannot standardise by speaker; "
+                "expected --standardise global"
+            )
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class Data:
     """Clips made ready: labels, speakers, folds, and which file a row belongs to."""
 
     clips: Clips
-    labels: Texts
+    labels: Values
+    task: Task
     speakers: Texts | None
     protocol: Protocol
     remarks: list[str]

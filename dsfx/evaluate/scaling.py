@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .data import Doubles, Indices
+from .arrays import Doubles, Indices, Matrix
 
 __all__ = ["Standard"]
 
@@ -28,7 +27,7 @@ class Standard:
     missing: int
 
     @classmethod
-    def fit(cls, x: NDArray[np.float32], rows: Indices) -> "Standard":
+    def fit(cls, x: Matrix, rows: Indices) -> "Standard":
         """Fit to rows of `x`; a constant column gets the scale 1, a column without any value the mean 0."""
         mean, scale = np.zeros(x.shape[1]), np.ones(x.shape[1])
         missing = 0
@@ -52,13 +51,21 @@ class Standard:
             scale[begin : begin + _BLOCK] = np.where(flat, 1.0, deviation)
         return cls(mean, scale, missing)
 
-    def apply(self, x: NDArray[np.float32], rows: Indices, columns: slice = slice(None)) -> Doubles:
+    def apply(self, x: Matrix, rows: Indices, columns: slice = slice(None)) -> Doubles:
         """Return standardised rows, shape (rows, columns)."""
         part = (x[rows, columns].astype(np.float64) - self.mean[columns]) / self.scale[columns]
         part[~np.isfinite(part)] = 0.0
         return part
 
-    def gram(self, x: NDArray[np.float32], rows: Indices) -> Doubles:
+    def block(self, x: Matrix, rows: Indices) -> Matrix:
+        """Return standardised rows in single precision, shape (rows, columns)."""
+        part = x[rows]
+        part -= self.mean.astype(np.float32)
+        part /= self.scale.astype(np.float32)
+        part[~np.isfinite(part)] = 0
+        return part
+
+    def gram(self, x: Matrix, rows: Indices) -> Doubles:
         """Return the inner products of standardised rows, shape (rows, rows)."""
         products = np.zeros((len(rows), len(rows)))
         for begin in range(0, x.shape[1], _BLOCK):

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, InputError
 from ..store import seconds, table_parts
+from .arrays import Matrix
 
-__all__ = ["Clips", "FeatureTable", "Labels", "Matrix", "gather", "open_table", "read_labels", "rows_of"]
+__all__ = ["Clips", "FeatureTable", "Labels", "gather", "open_table", "read_labels", "rows_of"]
 
-Matrix = NDArray[np.float32]
 
 _KEYS = ("file", "start", "end", "hash")
 _NEAR = 10_000_000

@@ -165,7 +165,7 @@ def test_windows_vote(folder, tmp_path):
 
 def test_noise_is_at_chance_as_often_as_the_interval_says(tmp_path):
     """From features to intervals: classifiers that learn noise."""
-    from dsfx.evaluate import statistics
+    from dsfx.evaluate import scores, statistics
     from dsfx.evaluate.classifiers import classifier_of, learn
     from dsfx.evaluate.protocols import make_protocol
 
@@ -182,7 +182,7 @@ def test_noise_is_at_chance_as_often_as_the_interval_says(tmp_path):
             predicted[fold.test] = learn(
                 x, labels, speakers, fold.train, fold.test, classifier_of("linear-svm", (0.1,))
             ).predicted
-        counts = statistics.count(labels, predicted, speakers, sorted(CLASSES), sorted(set(speakers)))
+        counts = scores.count(labels, predicted, speakers, sorted(CLASSES), sorted(set(speakers)))
         widen = statistics.overlap([(len(fold.train), len(fold.test)) for fold in folds])
         ua, _ = statistics.interval(counts, times=500, seed=run, widen=widen)
         covered += ua.low <= 1 / 3 <= ua.high
@@ -281,7 +281,18 @@ def bad(change):
             {},
             "mixes numbers and words (1 and",
         ),
-        (lambda r: r | {"emotion": len(str(r)) / 7}, {}, "holds measurements"),
+        (lambda r: r, {"task": "regression"}, "--task regression needs numbers, and the column 'emotion' holds 'calm'"),
+        (
+            lambda r: r | {"emotion": 3},
+            {"task": "regression"},
+            "all 72 labelled clips are '3', expected at",
+        ),
+        (lambda r: r, {"task": "ranking"}, "--task ranking: expected auto"),
+        (
+            lambda r: r,
+            {"classifiers": ("ridge",)},
+            "--classifier ridge: is for regression, and the column 'emotion' is",
+        ),
         (lambda r: r, {"column": "mood"}, "no column 'mood'"),
         (lambda r: r, {"sets": ("B",)}, "no set 'B' in the tables; there are A"),
         (lambda r: r, {"times": 3}, "--bootstrap 3"),

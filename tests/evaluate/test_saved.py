@@ -67,13 +67,13 @@ def test_files_that_are_no_classifier(spoken, tmp_path):
     import skops.io
 
     (tmp_path / "a.skops").write_text("oops")
-    skops.io.dump({"format": 1, "model": print}, tmp_path / "b.skops")
+    skops.io.dump({"format": 2, "model": print}, tmp_path / "b.skops")
     skops.io.dump({"format": 9}, tmp_path / "c.skops")
     for name, message in [
         ("none.skops", "no such file"),
         ("a.skops", "not a classifier that dsfx evaluate --save wrote"),
         ("b.skops", "holds builtins.print"),
-        ("c.skops", "its format is 9, expected 1"),
+        ("c.skops", "its format is 9, expected 2"),
     ]:
         with pytest.raises(ModelError, match=message):
             load(tmp_path / name)
