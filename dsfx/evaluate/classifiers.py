@@ -126,6 +126,8 @@ _LINEAR = {"linear-svm", "svr", "ridge"}
 """Have a primal form."""
 _DIRECT = {"logistic", "ridge"}
 """Take features, or coordinates in the space of the clips, not inner products."""
+_MANY = "The number of unique classes is greater than 50%"
+"""What scikit-learn says of many classes, which the user has asked for."""
 _SLACK = 0.1
 """Of support vector regression: errors that cost nothing, in standard deviations of the labels."""
 
@@ -306,6 +308,7 @@ def _fitted(
         model = estimator(name, parameters, seed, kernel="precomputed")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
+            warnings.filterwarnings("ignore", _MANY)
             fit_options = {"sample_weight": weights(y)} if name == "mlp" else {}
             model.fit(inputs[0], _scaled(y) if numbers else y, **fit_options)
         if any(issubclass(w.category, ConvergenceWarning) for w in caught) and name != "mlp":
@@ -387,6 +390,7 @@ def fitted_pipeline(x: Matrix, y: Values, rows: Indices, name: str, parameters: 
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # networks stop after a fixed number of epochs
+        warnings.filterwarnings("ignore", _MANY)
         if name not in _LINEAR or len(x) <= DUAL_ROWS:
             part = x[rows].astype(np.float64)
             part[~np.isfinite(part)] = np.nan

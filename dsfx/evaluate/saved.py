@@ -256,7 +256,7 @@ def _homes(saved: Saved, stored: str, sets: Sequence[str], models: Sequence[str]
             raise ConfigError(f"{option} {home}: is {name}, and {stored} takes {' and '.join(saved.sets)}")
     given |= {read_set(name, frame, hop).name: name for name in standard_sets()}
     for name in saved.sets:
-        if "~" in name and name not in given:
+        if name not in given and not name.startswith("deep"):
             raise ConfigError(f"{stored}: takes the set {name}; --set FILE.toml says what that is")
     return tuple(given.get(name, name) for name in saved.sets)
 

@@ -4,9 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
-from corpus import CLASSES, clips, informative
+from corpus import CLASSES, clips, informative, linear, numbers
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
-from sklearn.svm import LinearSVC
+from sklearn.svm import LinearSVC, LinearSVR
 
 from dsfx.errors import ConfigError
 from dsfx.evaluate import classifiers as c
@@ -53,6 +54,87 @@ def test_the_fast_way_predicts_what_the_obvious_way_predicts(name, columns):
         assert found.parameters["C"] == search.best_params_["classify__C"]
         np.testing.assert_array_equal(found.predicted, search.predict(x[fold.test].astype(np.float64)))
         assert found.missing == np.isnan(x[fold.train]).sum() > 0
+
+
+def concordant(model, x, y):
+    predicted = model.predict(x)
+    covariance = np.mean((y - y.mean()) * (predicted - predicted.mean()))
+    return 2 * covariance / (y.var() + predicted.var() + (y.mean() - predicted.mean()) ** 2)
+
+
+@pytest.mark.parametrize("columns", [6, 200])
+@pytest.mark.parametrize("name", ["svr", "ridge"])
+def test_numbers_are_predicted_as_the_obvious_way_predicts_them(name, columns):
+    rows = numbers()
+    x = linear(rows, columns).astype(np.float32)
+    x[::9, 1] = np.nan
+    y = np.array([float(row["valence"]) for row in rows])
+    who = np.array([str(row["speaker"]) for row in rows])
+    classifier = c.classifier_of(name, C)
+    for fold in make_protocol("loso", y, who).folds[:2]:
+        found = c.learn(x, y, who, fold.train, fold.test, classifier)
+        part = y[fold.train]
+        model = c.pipeline(name, {"C": 1.0})
+        key, values = ("C", C) if name == "svr" else ("alpha", [1 / value for value in C])
+        grid = {f"regressor__classify__{key}": values}
+        search = GridSearchCV(model, grid, scoring=concordant, cv=inner_folds(part, who[fold.train]))
+        search.fit(x[fold.train].astype(float), part)
+        np.testing.assert_allclose(found.inner, search.cv_results_["mean_test_score"], atol=2e-3)
+        best = search.best_params_[f"regressor__classify__{key}"]
+        assert found.parameters["C"] == (best if name == "svr" else pytest.approx(1 / best))
+        # libsvm stops at 0.001 standard deviations.
+        expected = search.predict(x[fold.test].astype(float))
+        np.testing.assert_allclose(found.predicted, expected, atol=5e-3 if name == "svr" else 1e-6)
+
+
+@pytest.mark.parametrize("columns", [6, 200])
+def test_the_primal_regressions_are_those_of_scikit_learn(columns, monkeypatch):
+    rows = numbers()
+    x = linear(rows, columns).astype(np.float32)
+    y = np.array([float(row["valence"]) for row in rows])
+    fold = make_protocol("loso", y, np.array([str(row["speaker"]) for row in rows])).folds[0]
+    standard = scaling.Standard.fit(x, fold.train)
+    ready, target = standard.apply(x, fold.train), y[fold.train] - y[fold.train].mean()
+    svr = LinearSVR(C=0.1, loss="squared_epsilon_insensitive", epsilon=0.1, intercept_scaling=100, dual=True)
+    theirs = [
+        (0.0, 0.05, Ridge(alpha=10)),
+        (0.1, 0.1, svr.set_params(max_iter=10**6, tol=1e-7)),
+    ]
+    for margin, weight, model in theirs:
+        found = primal.fit(
+            x, fold.train, standard, target[:, None].astype(np.float32), weight, margin=margin, tolerance=1e-10
+        )
+        expected = model.fit(ready, target).predict(standard.apply(x, fold.test))
+        np.testing.assert_allclose(primal.scores(x, fold.test, standard, found)[:, 0], expected, atol=0.02)
+    # Many clips take the primal form.
+    found = c.learn(x, y, None, fold.train, fold.test, c.classifier_of("ridge", (0.01, 0.1)))
+    monkeypatch.setattr(c, "DUAL_ROWS", 10)
+    monkeypatch.setattr(scaling.Standard, "gram", None)
+    many = c.learn(x, y, None, fold.train, fold.test, c.classifier_of("ridge", (0.01, 0.1)))
+    assert many.parameters == found.parameters
+    np.testing.assert_allclose(many.predicted, found.predicted, atol=0.03)
+
+
+@pytest.mark.parametrize("name", ["linear-svm", "svr", "ridge"])
+def test_the_pipeline_of_many_clips_is_that_of_the_evaluation(name, monkeypatch):
+    if name == "linear-svm":
+        x, labels, _ = corpus(12)
+    else:
+        rows = numbers()
+        x, labels = linear(rows).astype(np.float32), np.array([float(row["valence"]) for row in rows])
+        x[::9, 1] = np.nan
+    monkeypatch.setattr(c, "DUAL_ROWS", 10)
+    train, test = np.arange(60), np.arange(60, len(x))
+    classifier = c.classifier_of(name, (0.1,))
+    expected = c.learn(x, labels, None, train, test, classifier).predicted
+    got = c.fitted_pipeline(x, labels[train], train, name, {"C": 0.1}).predict(x[test].astype(float))
+    if name == "linear-svm":
+        np.testing.assert_array_equal(got, expected)
+        two = np.flatnonzero(labels != CLASSES[0])
+        got = c.fitted_pipeline(x, labels[two[:40]], two[:40], name, {"C": 0.1}).predict(x[two[40:]].astype(float))
+        np.testing.assert_array_equal(got, c.learn(x, labels, None, two[:40], two[40:], classifier).predicted)
+    else:
+        np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
 def test_the_radial_svm_is_that_of_scikit_learn():

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from corpus import CLASSES, clips, informative, write_labels, write_table
+from corpus import CLASSES, clips, informative, linear, numbers, write_labels, write_table
 
 from dsfx.errors import ConfigError, DsfxError, InputError
 from dsfx.evaluate import evaluate
@@ -192,6 +192,127 @@ def test_noise_is_at_chance_as_often_as_the_interval_says(tmp_path):
     assert covered >= 180, f"covered {covered} of 200"
 
 
+# Numbers -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def valence(tmp_path_factory) -> Path:
+    """A set that tells a number but for some noise, one with more noise, and one that tells nothing."""
+    folder = tmp_path_factory.mktemp("valence")
+    rows = numbers()
+    sets = {
+        "good": linear(rows, noise=0.3),
+        "fair": linear(rows, noise=2.0, seed=1),
+        "noise": np.random.default_rng(3).normal(size=(len(rows), 6)),
+    }
+    write_table(folder / "f.parquet", sets, [str(r["file"]) for r in rows])
+    write_labels(folder / "l.csv", rows)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def told(valence) -> dict:
+    return evaluate(
+        valence / "f.parquet", valence / "l.csv", valence / "out", column="valence", c=(0.01, 0.1, 1.0), times=500
+    )
+
+
+def test_numbers(valence, told):
+    assert told["task"] == "regression"
+    assert "the column valence holds 88 different numbers and is taken for numbers" in told["remarks"][0]
+    good, fair, noise = told["results"]
+    assert [r["set"] for r in told["results"]] == ["good", "fair", "noise"]
+    # Noise of 0.3 on labels with a deviation of 1.15: no regression does better, and a good one not much worse.
+    assert 0.3 * 0.8 < good["rmse"]["value"] < 0.3 * 1.3
+    assert 0.9 < good["ccc"]["low"] < good["ccc"]["value"] < good["ccc"]["high"] <= 1
+    assert good["pearson"]["value"] >= good["ccc"]["value"] > fair["ccc"]["value"] > 0.3
+    assert noise["ccc"]["low"] < 0 < noise["ccc"]["high"]
+    assert noise["chance"]["p"] > 0.05 > fair["chance"]["p"]
+    assert abs(good["chance"]["ccc"]) < 0.05
+    assert all(set(s) == {"speaker", "clips", "ccc", "pearson", "rmse"} for s in good["per_speaker"])
+    assert all(fold["inner_ccc"][0] is not None for fold in good["folds"])
+    pair = next(p for p in told["comparisons"] if (p["better"]["set"], p["worse"]["set"]) == ("good", "noise"))
+    assert pair["p_holm"] < 0.05
+    assert "good with svr is better than noise with svr by" in pair["words"]
+    assert "in CCC" in pair["words"]
+
+
+def test_predictions_of_numbers_give_the_results(valence, told):
+    frame = pd.read_parquet(valence / "out" / "predictions.parquet")
+    for result in told["results"]:
+        mine = frame[frame["set"] == result["set"]]
+        assert mine["predicted"].dtype == mine["label"].dtype == float
+        assert np.sqrt(np.mean((mine["label"] - mine["predicted"]) ** 2)) == pytest.approx(
+            result["rmse"]["value"], abs=1e-6
+        )
+        assert np.corrcoef(mine["label"], mine["predicted"])[0, 1] == pytest.approx(
+            result["pearson"]["value"], abs=1e-6
+        )
+    again = evaluate(
+        valence / "f.parquet", valence / "l.csv", valence / "out", column="valence", c=(0.01, 0.1, 1.0), times=500
+    )
+    assert again["results"] == told["results"]
+
+
+def test_the_report_of_numbers(valence, told, capsys):
+    page = (valence / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2 + 3
+    assert page.count("<circle") == 3 + 3 * 8 + 3 * 96
+    assert "valence, as labelled" in page
+    assert "concordance" in methods(told)
+    assert "96 clips of 8 speakers were used (1.0" in methods(told)
+    terminal(told)
+    assert "RMSE" in capsys.readouterr().out
+
+
+def test_numbers_by_other_ways(valence, tmp_path):
+    table, labels = valence / "f.parquet", valence / "l.csv"
+    both = evaluate(
+        table, labels, column="valence", sets=("good",), classifiers=("svr", "ridge"), c=(1.0,), times=200,
+        protocol="kfold:4", repeats=2,
+    )  # fmt: skip
+    assert {r["classifier"] for r in both["results"]} == {"svr", "ridge"}
+    assert all(r["ccc"]["value"] > 0.9 for r in both["results"])
+    crossed = evaluate(
+        table, labels, column="valence", sets=("good",), test=(str(table), str(labels)), c=(1.0,), times=200,
+        allow_leakage=True,
+    )  # fmt: skip
+    assert crossed["results"][0]["ccc"]["value"] > 0.9
+    assert "p_mcnemar" not in crossed
+    forced = evaluate(table, labels, column="valence", sets=("good",), task="classification", c=(1.0,), times=200)
+    assert forced["task"] == "classification"
+    few = [r | {"valence": round(float(r["valence"]))} for r in numbers()]
+    rounded = write_labels(tmp_path / "few.csv", few)
+    found = evaluate(table, rounded, column="valence", sets=("good",), c=(1.0,), times=200)
+    assert found["task"] == "classification"
+    assert any("holds 5 different numbers and is taken for classes" in line for line in found["remarks"])
+    found = evaluate(table, rounded, column="valence", sets=("good",), task="regression", c=(1.0,), times=200)
+    assert found["results"][0]["ccc"]["value"] > 0.9
+
+
+def test_windows_are_averaged(tmp_path):
+    rows = numbers()
+    x = np.repeat(linear(rows), 3, axis=0)
+    x += np.random.default_rng(0).normal(size=x.shape)
+    spans = [(k * 10**9, (k + 1) * 10**9) for _ in rows for k in range(3)]
+    table = write_table(tmp_path / "w.parquet", {"A": x}, [str(r["file"]) for r in rows for _ in range(3)], spans=spans)
+    labels = write_labels(tmp_path / "l.csv", rows)
+    each, voted = (
+        evaluate(table, labels, column="valence", vote=vote, c=(0.01,), times=200)["results"][0]
+        for vote in (False, True)
+    )
+    assert (each["clips"], voted["clips"]) == (288, 96)
+    assert voted["rmse"]["value"] < each["rmse"]["value"]
+
+
+def test_three_numbers(tmp_path):
+    rows = [{"file": f"{i}.wav", "speaker": f"s{i}", "valence": i} for i in range(3)]
+    table = write_table(tmp_path / "t.parquet", {"A": np.eye(3)}, [str(r["file"]) for r in rows])
+    labels = write_labels(tmp_path / "l.csv", rows)
+    found = evaluate(table, labels, tmp_path / "out", column="valence", task="regression", times=200)
+    assert found["results"][0]["clips"] == 3
+
+
 # Leakage -------------------------------------------------------------------------------------------------------------
 
 
@@ -357,11 +478,12 @@ def test_the_report_is_self_contained(folder, found):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_report_in_a_browser(folder, found, tmp_path, width):
+@pytest.mark.parametrize(("kind", "expected"), [("folder", (2, 3 + 18)), ("valence", (5, 3 + 24 + 288))])
+def test_the_report_in_a_browser(request, found, told, tmp_path, width, kind, expected):
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         pytest.skip("needs chromium")
-    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    page = (request.getfixturevalue(kind) / "out" / "report.html").read_text(encoding="utf-8")
     # The page measures itself: every picture has a size, and nothing is wider than the window.
     probe = """<script>addEventListener("load", () => {
       const boxes = [...document.querySelectorAll("svg")].map(s => s.getBoundingClientRect());
@@ -382,7 +504,7 @@ def test_the_report_in_a_browser(folder, found, tmp_path, width):
         check=True,
     )
     measured = json.loads(done.stdout.split("<title>")[1].split("</title>")[0].replace("&quot;", '"'))
-    assert measured == {"pictures": 2, "small": 0, "marks": 3 + 18, "over": 0}
+    assert measured == {"pictures": expected[0], "small": 0, "marks": expected[1], "over": 0}
     assert "CONSOLE" not in done.stderr
 
 
