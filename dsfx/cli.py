@@ -329,7 +329,7 @@ def _numbers(context: click.Context, option: click.Parameter, value: str) -> tup
     "-j", "--jobs", metavar="N", type=int, default=1, show_default=True, help="Worker processes; 0: all cores."
 )
 def evaluate(features: str, labels: str, output: str, **options: Any) -> None:
-    """Compare feature sets: how well do they tell emotions, or numbers such as valence, of unheard speakers?
+    """Compare feature sets: how well do they tell emotions, or valence, of unheard speakers?
 
     Needs the extra `evaluate`. Writes REPORTDIR/report.html, results.json and predictions.parquet. Run the same command
     again after an interruption and it goes on.
