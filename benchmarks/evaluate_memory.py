@@ -2,8 +2,8 @@
 
 python benchmarks/evaluate_memory.py [--clips 100000] [--columns 6373] [--regression] [--save]
 
-Writes a table of that size to a temporary folder, runs `dsfx evaluate` on it in a process of its own and prints time and
-peak resident memory next to the size of the features.
+Writes a table of that size to a temporary folder, runs `dsfx evaluate` on it in a process of its own and prints time
+and peak resident memory next to the size of the features.
 """
 
 import argparse
