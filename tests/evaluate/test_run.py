@@ -229,7 +229,8 @@ def test_numbers(valence, told):
     assert abs(noise["ccc"]["value"]) < 0.2
     assert noise["ccc"]["low"] < 0
     assert noise["chance"]["p"] > 0.05 > fair["chance"]["p"]
-    assert abs(good["chance"]["ccc"]) < 0.05
+    # Shuffled within speakers, labels keep the speakers' means.
+    assert abs(good["chance"]["ccc"]) < 0.2
     assert all(set(s) == {"speaker", "clips", "ccc", "pearson", "rmse"} for s in good["per_speaker"])
     assert all(fold["inner_ccc"][0] is not None for fold in good["folds"])
     pair = next(p for p in told["comparisons"] if (p["better"]["set"], p["worse"]["set"]) == ("good", "noise"))
