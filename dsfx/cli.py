@@ -388,6 +388,13 @@ def _numbers(context: click.Context, option: click.Parameter, value: str) -> tup
 )
 @click.option("--column", metavar="NAME", default="emotion", show_default=True, help="The column of labels to tell.")
 @click.option(
+    "--task",
+    type=click.Choice(["auto", "classification", "regression"]),
+    default="auto",
+    show_default=True,
+    help="Take the column for classes or for numbers. auto: for numbers where it holds more than ten different ones.",
+)
+@click.option(
     "--group", metavar="NAME", default="speaker", show_default=True, help="The column of labels that says who speaks."
 )
 @click.option(
@@ -405,9 +412,8 @@ def _numbers(context: click.Context, option: click.Parameter, value: str) -> tup
     "classifiers",
     metavar="NAME",
     multiple=True,
-    default=("linear-svm",),
-    show_default=True,
-    help="linear-svm, rbf-svm, logistic or mlp; may be given several times.",
+    help="Of classes: linear-svm (the default), rbf-svm, logistic or mlp. Of numbers: svr (the default) or ridge. May "
+    "be given several times.",
 )
 @click.option(
     "--c",
@@ -425,7 +431,11 @@ def _numbers(context: click.Context, option: click.Parameter, value: str) -> tup
     show_default=True,
     help="By mean and deviation of the training part, or of each speaker.",
 )
-@click.option("--vote", is_flag=True, help="Let the rows of one file (windows, segments) vote on its class.")
+@click.option(
+    "--vote",
+    is_flag=True,
+    help="Let the rows of one file (windows, segments) vote on its class; average numbers.",
+)
 @click.option(
     "--model",
     "models",
@@ -443,7 +453,7 @@ def _numbers(context: click.Context, option: click.Parameter, value: str) -> tup
     "-j", "--jobs", metavar="N", type=int, default=1, show_default=True, help="Worker processes; 0: all cores."
 )
 def evaluate(features: str, labels: str, output: str, **options: Any) -> None:
-    """Compare feature sets: how well do they tell emotions of unheard speakers?
+    """Compare feature sets: how well do they tell emotions, or valence, of unheard speakers?
 
     Needs the extra `evaluate`. Writes REPORTDIR/report.html, results.json and predictions.parquet. Run the same command
     again after an interruption and it goes on.
@@ -474,15 +484,14 @@ def evaluate(features: str, labels: str, output: str, **options: Any) -> None:
 @click.argument("classifier", metavar="PIPELINE.skops")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="OUT.csv", required=True, help="The table of predictions.")
+@click.option("-s", "--set", "sets", metavar="FILE.toml", multiple=True, help="A set of your own that it takes.")
 @click.option("--model", "models", metavar="MODELDIR", multiple=True, help="Folder of the model behind a deep set.")
 @click.option(
     "-j", "--jobs", metavar="N", type=int, default=1, show_default=True, help="Worker processes; 0: all cores."
 )
 @click.pass_context
-def predict(
-    context: click.Context, classifier: str, inputs: tuple[str, ...], output: str, models: tuple[str, ...], jobs: int
-) -> None:
-    """Tell the classes of new recordings by a classifier that `dsfx evaluate --save` stored.
+def predict(context: click.Context, /, classifier: str, inputs: tuple[str, ...], output: str, **options: Any) -> None:
+    """Tell the classes of new recordings, or numbers, by what `dsfx evaluate --save` stored.
 
     INPUT: as for `dsfx extract`, or a feature table. OUT.csv gets the columns file, start, end, label, and the
     probability of every class.
@@ -493,9 +502,7 @@ def predict(
     from .evaluate.saved import predict as run
 
     with _progress() as (on_progress, on_note):
-        rows, failed, failures = run(
-            classifier, inputs, output, jobs=jobs, models=models, on_progress=on_progress, on_note=on_note
-        )
+        rows, failed, failures = run(classifier, inputs, output, on_progress=on_progress, on_note=on_note, **options)
     click.echo(f"{output}: {rows} rows", err=True)
     for file, error in failures[:20]:
         click.echo(f"{file}: {error}", err=True)

@@ -1,63 +1,72 @@
-"""Linear support vector machines in their primal form, for more rows than a Gram matrix can hold.
+"""Linear models in their primal form, for more rows than a Gram matrix can hold.
 
-Squared hinge loss, one class against the rest, classes weighted by inverse frequency, solved by L-BFGS. The features
+Squared loss beyond a margin: of classes, one against the rest, on the wrong side of it (a support vector machine); of
+numbers, outside of it (support vector regression; ridge regression where the margin is 0). Solved by L-BFGS. Features
 are standardised block by block while the solver runs: no second copy of them is held.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from .classifiers import Indices, Standard, Texts
+from .arrays import Doubles, Indices, Matrix, Values
+from .scaling import Standard
 
-__all__ = ["linear_svm"]
+__all__ = ["fit", "one_against_rest", "scores"]
 
 _ROWS = 4096
 
 
-def linear_svm(
-    x: NDArray[np.float32],
-    labels: "Texts",
-    train: "Indices",
-    test: "Indices",
-    standard: "Standard",
+def one_against_rest(y: Values) -> tuple[Values, Matrix, Matrix]:
+    """Return the classes, targets 1 and -1 of shape (clips, classes), and weights by inverse frequency."""
+    classes, codes = np.unique(y, return_inverse=True)
+    weights = (len(codes) / (len(classes) * np.bincount(codes)))[codes].astype(np.float32)
+    return classes, np.where(codes[:, None] == np.arange(len(classes)), 1, -1).astype(np.float32), weights
+
+
+def fit(
+    x: Matrix,
+    train: Indices,
+    standard: Standard,
+    target: Matrix,
     c: float,
     *,
-    start: NDArray[np.float64] | None = None,
+    weights: Matrix | None = None,
+    margin: float | None = None,
+    start: Doubles | None = None,
     tolerance: float = 1e-4,
     iterations: int = 200,
-) -> tuple["Texts", NDArray[np.float64]]:
-    """Learn from the training part and predict the test part.
+) -> Doubles:
+    """Learn from the training part.
 
     Parameters
     ----------
     x : (clips, columns)
-    labels : (clips,)
-    train, test : row numbers
+    train : row numbers
     standard : Standard
         Of the training part.
+    target : (rows, outputs)
+        1 and -1 of classes; or numbers.
     c : float
-        Weight of the loss against the squared weights.
+        Weight of the loss against half the squared weights.
+    weights : (rows,), optional
+        Of the clips.
+    margin : float, optional
+        Errors of numbers that cost nothing. None: the targets are those of classes.
     start : array, optional
-        Weights to start from, such as those for another C.
+        What was found for another C.
     tolerance : float
         The solver stops where the loss falls by less than this share of it in an iteration.
 
     Returns
     -------
-    predicted : (test clips,)
-    weights : to start from next time.
+    array of shape (columns + 1, outputs)
+        Weights of standardised features; the constant last.
     """
     from scipy.optimize import minimize
 
-    classes, y = np.unique(labels[train], return_inverse=True)
-    weights = (len(y) / (len(classes) * np.bincount(y)))[y].astype(np.float32)
-    target = np.where(y[:, None] == np.arange(len(classes)), 1, -1).astype(np.float32)
-    p, k = x.shape[1], len(classes)
+    p, k = x.shape[1], target.shape[1]
+    often = np.ones((len(train), 1), np.float32) if weights is None else weights[:, None]
 
-    def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def objective(flat: Doubles) -> tuple[float, Doubles]:
         w = flat.reshape(p + 1, k)
         w32 = w.astype(np.float32)
         loss = 0.5 * float(np.sum(w[:p] ** 2))
@@ -65,26 +74,26 @@ def linear_svm(
         gradient[:p] = w[:p]
         for begin in range(0, len(train), _ROWS):
             rows = slice(begin, begin + _ROWS)
-            block = _block(x, train[rows], standard)
-            gap = np.maximum(0, 1 - target[rows] * (block @ w32[:p] + w32[p]))
-            loss += c * float(np.sum(weights[rows, None] * gap * gap, dtype=np.float64))
-            slope = -2 * c * weights[rows, None] * target[rows] * gap
+            block = standard.block(x, train[rows])
+            found, wanted = block @ w32[:p] + w32[p], target[rows]
+            if margin is None:
+                wrong = -wanted * np.maximum(0, 1 - wanted * found)
+            else:
+                wrong = found - wanted
+                wrong = np.sign(wrong) * np.maximum(np.abs(wrong) - np.float32(margin), 0)
+            loss += c * float(np.sum(often[rows] * wrong * wrong, dtype=np.float64))
+            slope = 2 * c * often[rows] * wrong
             gradient[:p] += block.T @ slope
             gradient[p] += slope.sum(axis=0, dtype=np.float64)
         return loss, gradient.reshape(-1)
 
     options = {"maxiter": iterations, "ftol": tolerance, "maxcor": 5}
-    found = minimize(
-        objective, np.zeros((p + 1) * k) if start is None else start, jac=True, method="L-BFGS-B", options=options
-    )
-    w = found.x.reshape(p + 1, k).astype(np.float32)
-    scores = [_block(x, test[i : i + _ROWS], standard) @ w[:p] + w[p] for i in range(0, len(test), _ROWS)]
-    return np.asarray(classes[np.concatenate(scores).argmax(axis=1)]), found.x
+    begin = np.zeros((p + 1) * k) if start is None else start.reshape(-1)
+    return np.asarray(minimize(objective, begin, jac=True, method="L-BFGS-B", options=options).x).reshape(p + 1, k)
 
 
-def _block(x: NDArray[np.float32], rows: "Indices", standard: "Standard") -> NDArray[np.float32]:
-    block = x[rows]
-    block -= standard.mean.astype(np.float32)
-    block /= standard.scale.astype(np.float32)
-    block[~np.isfinite(block)] = 0
-    return block
+def scores(x: Matrix, rows: Indices, standard: Standard, weights: Doubles) -> Matrix:
+    """Return what the weights say of rows, shape (rows, outputs)."""
+    w = weights.astype(np.float32)
+    parts = [standard.block(x, rows[i : i + _ROWS]) @ w[:-1] + w[-1] for i in range(0, len(rows), _ROWS)]
+    return np.concatenate(parts) if parts else np.empty((0, w.shape[1]), np.float32)

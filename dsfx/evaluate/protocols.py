@@ -1,18 +1,16 @@
 """How clips are divided into training and test: outer folds for the result, inner folds for tuning."""
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, InputError
+from .arrays import Indices, Texts, Values
 
 __all__ = ["Fold", "Protocol", "inner_folds", "make_protocol"]
 
-Indices = NDArray[np.intp]
-Texts = NDArray[np.str_]
 
 INNER = 5
 """Inner folds at most."""
@@ -60,7 +58,7 @@ class Protocol:
 
 def make_protocol(
     name: str,
-    labels: Texts,
+    labels: Values,
     speakers: Texts | None,
     *,
     column: Texts | None = None,
@@ -75,7 +73,9 @@ def make_protocol(
         ``loso`` (each speaker left out once), ``kfold:K`` (K folds of whole speakers with similar shares of the
         classes), ``column:NAME`` (the folds in a column of the labels; where it says train and test, one division),
         ``random:K`` (K folds that mix speakers).
-    labels, speakers : array of str
+    labels : array of str or of float
+        Of every clip; folds get similar shares of each fifth of numbers.
+    speakers : array of str, optional
         Of every clip; no speakers: only ``random:K`` and ``column:NAME``.
     column : array of str, optional
         The cells of ``column:NAME``.
@@ -127,7 +127,8 @@ def make_protocol(
         ]
     again = f", drawn {repeats} times" if repeats > 1 else ""
     if kind == "kfold":
-        words = f"{k}-fold cross-validation with folds of whole speakers and similar shares of the classes{again}"
+        of = "each fifth of the labels" if labels.dtype.kind == "f" else "the classes"
+        words = f"{k}-fold cross-validation with folds of whole speakers and similar shares of {of}{again}"
         return _checked(name, folds, words, speakers)
     words = f"{k}-fold cross-validation with RANDOM folds{again}: NOT speaker-independent"
     loud = (
@@ -180,7 +181,7 @@ def _by_column(name: str, argument: str, column: Texts, speakers: Texts | None) 
     return _checked(name, folds, f"cross-validation with the {len(folds)} folds of the column {argument}", speakers)
 
 
-def inner_folds(labels: Texts, speakers: Texts | None) -> list[tuple[Indices, Indices]]:
+def inner_folds(labels: Values, speakers: Texts | None) -> list[tuple[Indices, Indices]]:
     """Divide a training part for tuning: whole speakers, similar shares of the classes; at most five folds.
 
     Returns
@@ -188,7 +189,7 @@ def inner_folds(labels: Texts, speakers: Texts | None) -> list[tuple[Indices, In
     list of (train, test)
         Row numbers inside the training part; empty where it cannot be divided into parts that can be learned from.
     """
-    count = int(np.unique(labels, return_counts=True)[1].max())
+    count = len(labels) if labels.dtype.kind == "f" else int(np.unique(labels, return_counts=True)[1].max())
     units = len(set(speakers)) if speakers is not None else count
     k = min(INNER, units, count)
     if k < 2:
@@ -197,7 +198,15 @@ def inner_folds(labels: Texts, speakers: Texts | None) -> list[tuple[Indices, In
     return [(train, test) for train, test in parts if len(set(labels[train])) > 1 and len(test)]
 
 
-def _grouped(labels: Texts, speakers: Texts | None, k: int, seed: int | None) -> list[tuple[Indices, Indices]]:
+def _strata(labels: Values, k: int) -> Values:
+    """Return what K folds should have similar shares of: classes; of numbers the fifths (fewer where clips are few)."""
+    if labels.dtype.kind != "f":
+        return labels
+    parts = max(1, min(5, len(labels) // k))
+    return np.searchsorted(np.quantile(labels, np.arange(1, parts) / parts), labels)
+
+
+def _grouped(labels: Values, speakers: Texts | None, k: int, seed: int | None) -> list[tuple[Indices, Indices]]:
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     kind = StratifiedKFold if speakers is None else StratifiedGroupKFold
@@ -206,12 +215,14 @@ def _grouped(labels: Texts, speakers: Texts | None, k: int, seed: int | None) ->
         # A class with fewer clips than folds is none of our concern: it is missing from some test parts.
         warnings.simplefilter("ignore", UserWarning)
         try:
-            return list(splitter.split(np.zeros(len(labels)), labels, speakers))
+            return list(splitter.split(np.zeros(len(labels)), _strata(labels, k), speakers))
         except ValueError:
             raise InputError(f"{k} folds cannot be made: every class has fewer than {k} clips") from None
 
 
-def shares(labels: Sequence[str]) -> str:
-    """Return the classes and how often each occurs, in words."""
-    values, counts = np.unique(np.asarray(labels), return_counts=True)
+def shares(labels: Values) -> str:
+    """Return the classes and how often each occurs, or the range of numbers, in words."""
+    if labels.dtype.kind == "f":
+        return f"{labels.min():g} to {labels.max():g}, mean {labels.mean():.4g}, standard deviation {labels.std():.4g}"
+    values, counts = np.unique(labels, return_counts=True)
     return ", ".join(f"{value} {count}" for value, count in zip(values, counts, strict=True))

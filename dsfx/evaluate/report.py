@@ -1,13 +1,75 @@
 """Results as a page that opens offline, and as a table for the terminal."""
 
+import math
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
+
+from .scores import CLASSIFICATION, REGRESSION
 
 __all__ = ["html", "methods", "terminal"]
 
 Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the results of a task are told: the scores' names, and how much of one a digit is."""
+
+    scores: tuple[str, ...]
+    heads: tuple[str, ...]
+    label: str
+    """Of the score that decides."""
+    times: int
+    digits: int
+    unit: str
+    axis: str
+    points: str
+    words: str
+    legend: str
+
+    @property
+    def main(self) -> str:
+        return self.scores[0]
+
+    def show(self, value: float | None) -> str:
+        return "–" if value is None else f"{self.times * value:.{self.digits}f}"
+
+    def span(self, value: dict[str, float | None]) -> str:
+        if value["low"] is None:
+            return "unknown"
+        between = "–" if self.times == 100 else " to "
+        return f"{self.show(value['low'])}{between}{self.show(value['high'])}"
+
+
+_KINDS = {
+    "classification": Kind(
+        tuple(score.name for score in CLASSIFICATION),
+        ("UA %", "WA %"),
+        "UA",
+        100,
+        1,
+        " %",
+        "UA in per cent",
+        "Points of UA",
+        "the unweighted average recall (UA) and the accuracy (WA)",
+        "UA: unweighted average recall (UAR). WA: accuracy.",
+    ),
+    "regression": Kind(
+        tuple(score.name for score in REGRESSION),
+        ("CCC", "Pearson", "RMSE"),
+        "CCC",
+        1,
+        3,
+        "",
+        "CCC",
+        "CCC",
+        "Lin's concordance correlation coefficient (CCC), Pearson's correlation and the root mean squared error (RMSE)",
+        "CCC: Lin's concordance correlation coefficient. RMSE: root mean squared error, in units of the labels.",
+    ),
+}
 
 
 def methods(found: dict[str, Any]) -> str:
@@ -15,6 +77,7 @@ def methods(found: dict[str, Any]) -> str:
     data, options = found["data"], found["options"]
     results = found["results"]
     who = f" of {data['speakers']} speakers" if data["speakers"] else ""
+    kind = _KINDS[found["task"]]
     classifiers = list(dict.fromkeys(result["classifier_words"] for result in results))
     units = "speakers" if data["speakers"] else "clips, since speakers are not known,"
     scaling = (
@@ -23,8 +86,8 @@ def methods(found: dict[str, Any]) -> str:
         else "Features were standardised to the mean and deviation of each speaker's own clips, without their labels"
     )
     inner = (
-        "Parameters were chosen by the mean UA in an inner cross-validation of the training part alone, with at most "
-        "five folds"
+        f"Parameters were chosen by the mean {kind.label} in an inner cross-validation of the training part alone, "
+        "with at most five folds"
         + (" of whole speakers" if data["speakers"] else "")
         + "; of equally good ones the smallest C was taken. "
     )
@@ -36,31 +99,22 @@ def methods(found: dict[str, Any]) -> str:
         else "They hold for the classifiers as they were trained: that other training clips would give other "
         "classifiers is not part of them."
     )
-    vote = "The rows of one file were voted together. " if options["vote"] else ""
+    together = "voted together" if found["task"] == "classification" else "averaged"
+    vote = f"The rows of one file were {together}. " if options["vote"] else ""
     tuned = any(fold["parameters"] for result in results for fold in result["folds"])
     return (
-        f"{data['clips']} clips{who} were used ({data['classes']}). The protocol was {found['protocol']['words']}. "
-        f"The classifiers: {'; '.join(classifiers)}. {scaling}; missing values were replaced by that mean. "
-        f"{inner if tuned else ''}{vote}Reported are the unweighted average recall (UA) and the accuracy (WA) of "
-        f"all test clips together, with 95 % confidence intervals from {options['times']} bootstrap samples of {units} "
-        f"(expanded percentiles). {training} The chance level is the mean UA of the same predictions for labels "
-        "shuffled within speakers (1000 times). Pairs of sets (of classifiers, where there is one set) were "
-        "compared by a two-sided permutation test that exchanges the predictions of "
-        f"whole {'speakers' if data['speakers'] else 'clips'}, with Holm's correction "
+        f"{data['clips']} clips{who} were used ({data['labelled']}). The protocol was {found['protocol']['words']}. "
+        f"The methods: {'; '.join(classifiers)}. {scaling}; missing values were replaced by that mean. "
+        f"{inner if tuned else ''}{vote}Reported are {kind.words} of all test clips together, with 95 % confidence "
+        f"intervals from {options['times']} bootstrap samples of {units} (expanded percentiles). {training} The chance "
+        f"level is the mean {kind.label} of the same predictions for labels shuffled within speakers (1000 times). "
+        "Pairs of sets (of classifiers, where there is one set) were compared by a two-sided permutation test that "
+        f"exchanges the predictions of whole {'speakers' if data['speakers'] else 'clips'}, with Holm's correction "
         f"({len(found['comparisons'])} pairs); effects are "
         "standardised by the deviation between speakers and named after Cohen (0.2 small, 0.5 medium, 0.8 large). "
         f"Software: dsfx {found['versions']['dsfx']}, scikit-learn {found['versions']['scikit-learn']}; seed "
         f"{options['seed']}."
     )
-
-
-def percent(value: float | None) -> str:
-    """Return a share as a percentage with one digit."""
-    return "–" if value is None else f"{100 * value:.1f}"
-
-
-def _span(value: dict[str, float | None]) -> str:
-    return f"{percent(value['low'])}–{percent(value['high'])}" if value["low"] is not None else "unknown"
 
 
 def terminal(found: dict[str, Any]) -> None:
@@ -73,21 +127,17 @@ def terminal(found: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
     for line in found["warnings"]:
         console.print(Text(f"WARNING: {line}", style="bold red"))
+    kind = _KINDS[found["task"]]
     table = Table(title=Text(found["protocol"]["words"]), title_justify="left")
-    for name, side in [
-        ("set", "left"),
-        ("classifier", "left"),
-        ("UA %", "right"),
-        ("95 %", "right"),
-        ("WA %", "right"),
-        ("95 %", "right"),
-        ("chance", "right"),
-    ]:
-        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+    for name in ("set", "classifier"):
+        table.add_column(name, overflow="fold")
+    for name in (*(part for head in kind.heads for part in (head, "95 %")), "chance"):
+        table.add_column(name, justify="right", overflow="fold")
     for result in found["results"]:
-        row = [result["set"], result["classifier"], percent(result["ua"]["value"]), _span(result["ua"])]
-        row += [percent(result["wa"]["value"]), _span(result["wa"]), percent(result["chance"]["ua"])]
-        table.add_row(*(Text(cell) for cell in row))
+        row = [result["set"], result["classifier"]]
+        for score in kind.scores:
+            row += [kind.show(result[score]["value"]), kind.span(result[score])]
+        table.add_row(*(Text(cell) for cell in (*row, kind.show(result["chance"][kind.main]))))
     console.print(table)
     for entry in found["comparisons"][:10]:
         console.print(Text(entry["words"]))
@@ -139,43 +189,63 @@ summary { cursor: pointer; color: var(--blue); }
 """
 
 
-def html(found: dict[str, Any]) -> str:
-    """Return the report: one HTML page with its pictures, which loads nothing."""
-    data, results = found["data"], found["results"]
+def html(found: dict[str, Any], predictions: Sequence[dict[str, Any]]) -> str:
+    """Return the report: one HTML page with its pictures, which loads nothing.
+
+    Parameters
+    ----------
+    found : dict
+        What `evaluate` returns.
+    predictions : sequence of dict
+        Columns `label` and `predicted` for every result.
+    """
+    data, results, kind = found["data"], found["results"], _KINDS[found["task"]]
     best = results[0]
     who = f", {data['speakers']} speakers" if data["speakers"] else ""
     parts = [
         f"<h1>{escape(_title(found))}</h1>",
         f'<p class="lead">{data["clips"]} clips{who} · {escape(found["protocol"]["words"])}</p>',
         *(f'<p class="warn">{escape(line)}</p>' for line in found["warnings"]),
-        f"<p>Best: <b>{escape(best['set'])}</b> with {escape(best['classifier'])}, UA "
-        f"<b>{percent(best['ua']['value'])} %</b> (95 % interval {_span(best['ua'])}), chance "
-        f"{percent(best['chance']['ua'])} %.</p>",
+        f"<p>Best: <b>{escape(best['set'])}</b> with {escape(best['classifier'])}, {kind.label} "
+        f"<b>{kind.show(best[kind.main]['value'])}{kind.unit}</b> (95 % interval {kind.span(best[kind.main])}), chance "
+        f"{kind.show(best['chance'][kind.main])}{kind.unit}.</p>",
         "<h2>Results</h2>",
-        _ranking(results),
-        '<p class="note">UA: unweighted average recall (UAR). WA: accuracy. In brackets 95 % confidence intervals. '
+        _ranking(results, kind),
+        f'<p class="note">{kind.legend} In brackets 95 % confidence intervals. '
         "p: how often labels shuffled within speakers do as well.</p>",
         "<h2>Intervals</h2>",
-        f"<figure>{_intervals(results)}<figcaption>UA with its 95 % interval; the dashed line is the chance "
-        "level.</figcaption></figure>",
+        f"<figure>{_intervals(results, kind)}<figcaption>{kind.label} with its 95 % interval; the dashed line is the "
+        "chance level.</figcaption></figure>",
     ]
     if data["speakers"]:
         parts += [
             "<h2>Speakers</h2>",
-            f"<figure>{_speakers(results)}<figcaption>UA of every speaker, a dot each; the bar is the mean. Hover over "
+            f"<figure>{_speakers(results, kind)}<figcaption>{kind.label} of every speaker, a dot each; the "
+            "bar is the mean. Hover over "
             "a dot for the speaker's name.</figcaption></figure>",
-            _speaker_table(results),
+            _speaker_table(results, kind),
         ]
     if found["comparisons"]:
-        parts += ["<h2>Differences</h2>", _differences(found["comparisons"])]
+        parts += ["<h2>Differences</h2>", _differences(found["comparisons"], kind)]
+    if found["task"] == "classification":
+        parts += [
+            "<h2>Confusions</h2>",
+            f'<div class="grid">{"".join(_matrix(result) for result in results)}</div>',
+            '<p class="note">Rows: the true class; columns: what it was taken for; per cent of the row.</p>',
+        ]
+    else:
+        pictures = (_scatter(*pair, found["options"]["column"]) for pair in zip(results, predictions, strict=True))
+        parts += [
+            "<h2>Predictions</h2>",
+            f'<div class="grid">{"".join(pictures)}</div>',
+            f'<p class="note">A dot for every clip (of {_DOTS} at most, evenly taken); on the line predictions are '
+            "right.</p>",
+        ]
     parts += [
-        "<h2>Confusions</h2>",
-        f'<div class="grid">{"".join(_matrix(result) for result in results)}</div>',
-        '<p class="note">Rows: the true class; columns: what it was taken for; per cent of the row.</p>',
         "<h2>Method</h2>",
         f"<p>{escape(methods(found))}</p>",
         "<h2>Details</h2>",
-        _details(found),
+        _details(found, kind),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -199,22 +269,27 @@ def _breakable(name: str) -> str:
     return "+<wbr>".join(escape(part) for part in name.split("+"))
 
 
-def _ranking(results: Sequence[Result]) -> str:
+def _ranking(results: Sequence[Result], kind: Kind) -> str:
     # What a phone has no room for has the class x.
+    scores = [(name, head, ' class="x"' * (head == "RMSE")) for name, head in zip(kind.scores, kind.heads, strict=True)]
     head = (
-        '<tr><th class="l">Set</th><th class="l x">Classifier</th><th class="x">Features</th><th>UA %</th>'
-        '<th>WA %</th><th class="x">Chance %</th><th class="x">p</th><th class="x">Time</th></tr>'
+        '<tr><th class="l">Set</th><th class="l x">Classifier</th><th class="x">Features</th>'
+        + "".join(f"<th{hidden}>{head}</th>" for _, head, hidden in scores)
+        + f'<th class="x">Chance{kind.unit}</th><th class="x">p</th><th class="x">Time</th></tr>'
     )
     rows = []
     for r in results:
         p = r["chance"]["p"]
+        cells = "".join(
+            f"<td{hidden}>{'<b>' * (name == kind.main)}{kind.show(r[name]['value'])}{'</b>' * (name == kind.main)} "
+            f"<small>[{kind.span(r[name])}]</small></td>"
+            for name, _, hidden in scores
+        )
         rows.append(
             f'<tr><td class="l wrap"><b>{_breakable(r["set"])}</b>'
             f'<small class="m">{escape(r["classifier"])}</small></td><td class="l x">{escape(r["classifier"])}</td>'
-            f'<td class="x">{r["columns"]}</td>'
-            f"<td><b>{percent(r['ua']['value'])}</b> <small>[{_span(r['ua'])}]</small></td>"
-            f"<td>{percent(r['wa']['value'])} <small>[{_span(r['wa'])}]</small></td>"
-            f'<td class="x">{percent(r["chance"]["ua"])}</td>'
+            f'<td class="x">{r["columns"]}</td>{cells}'
+            f'<td class="x">{kind.show(r["chance"][kind.main])}</td>'
             f'<td class="x">{"≤ 0.001" if p < 0.00101 else f"{p:.2g}"}</td>'
             f'<td class="x">{r["seconds"]:.0f} s</td></tr>'
         )
@@ -231,7 +306,7 @@ def _names(results: Sequence[Result]) -> list[str]:
     return [f"{r['set']} · {r['classifier']}" if several else r["set"] for r in results]
 
 
-def _frame(results: Sequence[Result], low: float, high: float, label: str) -> tuple[list[str], Any, int]:
+def _frame(results: Sequence[Result], kind: Kind, low: float, high: float, label: str) -> tuple[list[str], Any, int]:
     """Axis and names of a picture with one row a result; names stand above their row, so that phones have room."""
     height = _TOP + _ROW * len(results) + 54
     left, right = 14, _WIDTH - 14
@@ -243,82 +318,86 @@ def _frame(results: Sequence[Result], low: float, high: float, label: str) -> tu
     marks = [
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg">'
     ]
-    step = 0.1 if high - low > 0.35 else 0.05
-    tick = round(low / step) * step
+    step = 0.05 if high - low < 0.36 else 0.1 if high - low < 1.1 else 0.2
+    tick = math.ceil(low / step - 1e-9) * step
     while tick <= high + 1e-9:
         marks.append(f'<line x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{_TOP}" y2="{bottom}" stroke="#e6eaf0"/>')
         marks.append(
-            f'<text class="axis" x="{x(tick):.1f}" y="{bottom + 22}" text-anchor="middle">{100 * tick:.0f}</text>'
+            f'<text class="axis" x="{x(tick):.1f}" y="{bottom + 22}" text-anchor="middle">'
+            f"{kind.times * tick:{'.0f' if kind.times == 100 else '.2g'}}</text>"
         )
         tick += step
-    marks.append(f'<text class="axis" x="{_WIDTH / 2}" y="{bottom + 46}" text-anchor="middle">UA in per cent</text>')
+    marks.append(f'<text class="axis" x="{_WIDTH / 2}" y="{bottom + 46}" text-anchor="middle">{kind.axis}</text>')
     for row, name in enumerate(_names(results)):
         marks.append(f'<text x="{left}" y="{_TOP + row * _ROW + 20}">{escape(name)}</text>')
     return marks, x, bottom
 
 
-def _limits(values: Sequence[float]) -> tuple[float, float]:
-    low = max(0.0, (min(values) * 20 - 0.5) // 1 / 20)
+def _limits(values: Sequence[float], kind: Kind) -> tuple[float, float]:
+    low = max(0.0 if kind.times == 100 else -1.0, (min(values) * 20 - 0.5) // 1 / 20)
     high = min(1.0, -(-(max(values) * 20 + 0.5) // 1) / 20)
     return low, max(high, low + 0.1)
 
 
-def _intervals(results: Sequence[Result]) -> str:
-    values = [v for r in results for v in (*r["ua"].values(), r["chance"]["ua"]) if v is not None]
-    marks, x, bottom = _frame(results, *_limits(values), "UA and its confidence interval, by feature set")
-    chance = results[0]["chance"]["ua"]
+def _intervals(results: Sequence[Result], kind: Kind) -> str:
+    values = [v for r in results for v in (*r[kind.main].values(), r["chance"][kind.main]) if v is not None]
+    label = f"{kind.label} and its confidence interval, by feature set"
+    marks, x, bottom = _frame(results, kind, *_limits(values, kind), label)
+    chance = results[0]["chance"][kind.main]
     marks.append(
         f'<line x1="{x(chance):.1f}" x2="{x(chance):.1f}" y1="{_TOP}" y2="{bottom}" stroke="#5b6675" '
         'stroke-dasharray="4 4"><title>chance level</title></line>'
     )
     for row, r in enumerate(results):
         y = _TOP + row * _ROW + _DOT
-        ua = r["ua"]
-        if ua["low"] is not None:
+        value = r[kind.main]
+        if value["low"] is not None:
             marks.append(
-                f'<line x1="{x(ua["low"]):.1f}" x2="{x(ua["high"]):.1f}" y1="{y}" y2="{y}" stroke="#1f5fa8" '
+                f'<line x1="{x(value["low"]):.1f}" x2="{x(value["high"]):.1f}" y1="{y}" y2="{y}" stroke="#1f5fa8" '
                 'stroke-width="3" stroke-linecap="round"/>'
             )
         marks.append(
-            f'<circle cx="{x(ua["value"]):.1f}" cy="{y}" r="6" fill="#1f5fa8"><title>{percent(ua["value"])} % '
-            f"({_span(ua)})</title></circle>"
+            f'<circle cx="{x(value["value"]):.1f}" cy="{y}" r="6" fill="#1f5fa8"><title>'
+            f"{kind.show(value['value'])}{kind.unit} ({kind.span(value)})</title></circle>"
         )
     return "".join(marks) + "</svg>"
 
 
-def _speakers(results: Sequence[Result]) -> str:
-    values = [s["ua"] for r in results for s in r["per_speaker"]]
-    marks, x, _ = _frame(results, *_limits(values), "UA of every speaker, by feature set")
+def _speakers(results: Sequence[Result], kind: Kind) -> str:
+    values = [s[kind.main] for r in results for s in r["per_speaker"]]
+    marks, x, _ = _frame(results, kind, *_limits(values, kind), f"{kind.label} of every speaker, by feature set")
     for row, r in enumerate(results):
         y = _TOP + row * _ROW + _DOT
         per = r["per_speaker"]
-        mean = sum(s["ua"] for s in per) / len(per)
+        mean = sum(s[kind.main] for s in per) / len(per)
         marks.append(
             f'<line x1="{x(mean):.1f}" x2="{x(mean):.1f}" y1="{y - 10}" y2="{y + 10}" stroke="#1d2430" '
             'stroke-width="2"/>'
         )
-        for number, s in enumerate(sorted(per, key=lambda s: (s["ua"], s["speaker"]))):
+        for number, s in enumerate(sorted(per, key=lambda s: (s[kind.main], s["speaker"]))):
             marks.append(
-                f'<circle cx="{x(s["ua"]):.1f}" cy="{y + (-4, 0, 4)[number % 3]}" r="5" fill="#1f5fa8" '
+                f'<circle cx="{x(s[kind.main]):.1f}" cy="{y + (-4, 0, 4)[number % 3]}" r="5" fill="#1f5fa8" '
                 'fill-opacity=".45">'
-                f"<title>{escape(s['speaker'])}: UA {percent(s['ua'])} %, {s['clips']:g} clips</title></circle>"
+                f"<title>{escape(s['speaker'])}: {kind.label} {kind.show(s[kind.main])}{kind.unit}, "
+                f"{s['clips']} clips</title></circle>"
             )
     return "".join(marks) + "</svg>"
 
 
-def _speaker_table(results: Sequence[Result]) -> str:
+def _speaker_table(results: Sequence[Result], kind: Kind) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in _names(results))
     rows = []
     for index, s in enumerate(results[0]["per_speaker"]):
-        cells = "".join(f"<td>{percent(r['per_speaker'][index]['ua'])}</td>" for r in results)
+        cells = "".join(f"<td>{kind.show(r['per_speaker'][index][kind.main])}</td>" for r in results)
         rows.append(f'<tr><td class="l">{escape(s["speaker"])}</td><td>{s["clips"]:g}</td>{cells}</tr>')
     return (
-        '<details><summary>UA of every speaker, in numbers</summary><div class="scroll"><table><tr><th class="l">'
-        f"Speaker</th><th>Clips</th>{head}</tr>{''.join(rows)}</table></div></details>"
+        f"<details><summary>{kind.label} of every speaker, in numbers</summary>"
+        f'<div class="scroll"><table><tr><th class="l">Speaker</th><th>Clips</th>'
+        f"{head}</tr>{''.join(rows)}</table></div></details>"
     )
 
 
-def _differences(comparisons: Sequence[Result]) -> str:
+def _differences(comparisons: Sequence[Result], kind: Kind) -> str:
     items = "".join(f"<li>{escape(entry['words'])}</li>" for entry in comparisons[:10])
     single = any("p_mcnemar" in entry for entry in comparisons)
     several = len({entry[k]["classifier"] for entry in comparisons for k in ("better", "worse")}) > 1
@@ -328,7 +407,7 @@ def _differences(comparisons: Sequence[Result]) -> str:
         effect = "–" if e["effect"] is None else f"{e['effect']:.2f}"
         rows.append(
             f'<tr><td class="l wrap">{escape(pair[0])}</td><td class="l wrap">{escape(pair[1])}</td>'
-            f"<td>{percent(e['difference']['value'])} <small>[{_span(e['difference'])}]</small></td>"
+            f"<td>{kind.show(e['difference']['value'])} <small>[{kind.span(e['difference'])}]</small></td>"
             f"<td>{e['p']:.2g}</td><td>{e['p_holm']:.2g}</td>"
             + (f"<td>{e['p_mcnemar']:.2g}</td>" if single else "")
             + f"<td>{effect} <small>{e['effect_words']}</small></td>"
@@ -337,7 +416,7 @@ def _differences(comparisons: Sequence[Result]) -> str:
     return (
         f'<ul class="plain">{items}</ul><details{"" if len(comparisons) <= 10 else " open"}><summary>All comparisons, '
         'in numbers</summary><div class="scroll"><table><tr><th class="l">Better</th><th class="l">Worse</th>'
-        "<th>Points of UA</th><th>p</th><th>p (Holm)</th>"
+        f"<th>{kind.points}</th><th>p</th><th>p (Holm)</th>"
         + ("<th>p (McNemar, clips)</th>" if single else "")
         + f"<th>Effect</th><th>Speakers</th></tr>{''.join(rows)}</table></div></details>"
     )
@@ -366,7 +445,51 @@ def _matrix(result: Result) -> str:
     )
 
 
-def _details(found: dict[str, Any]) -> str:
+_DOTS = 2000
+"""In a picture of predictions."""
+
+
+def _scatter(result: Result, table: dict[str, Any], column: str) -> str:
+    """Draw predictions against labels, both axes with the same limits."""
+    size, edge = 400, 46
+    step = -(-len(table["label"]) // _DOTS)
+    true, predicted = table["label"][::step].tolist(), table["predicted"][::step].tolist()
+    low, high = min(true + predicted), max(true + predicted)
+    tick = _tick(high - low)
+
+    def at(value: float) -> float:
+        return edge + (size - edge - 10) * (value - low) / (high - low)
+
+    marks = [
+        f'<svg viewBox="0 0 {size} {size}" role="img" aria-label="predictions against labels" '
+        'xmlns="http://www.w3.org/2000/svg">'
+    ]
+    for number in range(math.ceil(low / tick), math.floor(high / tick) + 1):
+        place, text = at(number * tick), f"{number * tick:.6g}"
+        marks.append(
+            f'<path d="M{place:.1f} {size - edge}V10M{edge} {size - place:.1f}H{size - 10}" stroke="#e6eaf0"/>'
+            f'<text class="axis" x="{place:.1f}" y="{size - edge + 18}" text-anchor="middle">{text}</text>'
+            f'<text class="axis" x="{edge - 5}" y="{size - place + 4:.1f}" text-anchor="end">{text}</text>'
+        )
+    marks.append(
+        f'<path d="M{edge} {size - edge}L{size - 10} 10" stroke="#5b6675" stroke-dasharray="4 4"/>'
+        f'<text class="axis" x="{size / 2}" y="{size - 6}" text-anchor="middle">{escape(column)}, as labelled</text>'
+        f'<text class="axis" transform="translate(13 {size / 2}) rotate(-90)" text-anchor="middle">as predicted</text>'
+    )
+    marks += [
+        f'<circle cx="{at(a):.1f}" cy="{size - at(b):.1f}" r="3" fill="#1f5fa8" fill-opacity=".45"/>'
+        for a, b in zip(true, predicted, strict=True)
+    ]
+    return f"<div><h3>{escape(result['set'])} · {escape(result['classifier'])}</h3>{''.join(marks)}</svg></div>"
+
+
+def _tick(span: float) -> float:
+    """Return a round distance for about five ticks."""
+    base = 10 ** math.floor(math.log10(span / 5))
+    return float(next(base * factor for factor in (1, 2, 5, 10) if span / (base * factor) <= 6))
+
+
+def _details(found: dict[str, Any], kind: Kind) -> str:
     parts = []
     if found["command"]:
         parts.append(f"<p>The command:</p><pre>{escape(found['command'])}</pre>")
@@ -387,13 +510,13 @@ def _details(found: dict[str, Any]) -> str:
         rows = "".join(
             f'<tr><td class="l">{escape(fold["fold"])}</td><td>{fold["clips"]}</td><td class="l">'
             + escape(", ".join(f"{k} = {v:g}" for k, v in fold["parameters"].items()) or "–")
-            + f"</td><td>{percent(max((v for v in fold['inner_ua'] if v is not None), default=None))}</td>"
+            + f"</td><td>{kind.show(max((v for v in fold[f'inner_{kind.main}'] if v is not None), default=None))}</td>"
             f"<td>{fold['imputed']}</td><td>{fold['seconds']:.1f} s</td></tr>"
             for fold in r["folds"]
         )
         parts.append(
             f"<details><summary>Folds of {escape(r['set'])} · {escape(r['classifier'])}</summary>"
             '<div class="scroll"><table><tr><th class="l">Fold</th><th>Clips</th><th class="l">Chosen</th>'
-            f"<th>Inner UA %</th><th>Imputed</th><th>Time</th></tr>{rows}</table></div></details>"
+            f"<th>Inner {kind.heads[0]}</th><th>Imputed</th><th>Time</th></tr>{rows}</table></div></details>"
         )
     return "".join(parts)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from functools import partial
 from hashlib import blake2b
 from itertools import combinations
@@ -17,73 +17,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import __version__
 from ..errors import ConfigError, InputError, OutputError
 from ..store import digest
 from . import folded, leakage, statistics
-from .classifiers import GRID, Classifier, Outcome, check_size, classifier_of, learn
+from .arrays import Doubles, Matrix, Texts, Values
+from .classifiers import CLASSIFIERS, DEFAULT, Classifier, Outcome, check_size, classifier_of, learn
+from .data import NUMBERS, Data, Options
 from .protocols import Fold, Protocol, make_protocol, shares
+from .scaling import Standard
+from .scores import task_of
 from .tables import Clips, gather, open_table, read_labels
 
 __all__ = ["Options", "evaluate"]
-
-Matrix = NDArray[np.float32]
-Texts = NDArray[np.str_]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to evaluate, and how. See ``dsfx evaluate --help``."""
-
-    sets: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
-    """Further feature tables of the same clips."""
-    test: tuple[str, str] | None = None
-    """Features and labels of another corpus to test on."""
-    column: str = "emotion"
-    group: str = "speaker"
-    protocol: str = "loso"
-    repeats: int = 1
-    classifiers: tuple[str, ...] = ("linear-svm",)
-    c: tuple[float, ...] = GRID
-    standardise: str = "global"
-    """"global": by the training part; "speaker": every speaker's clips by their own mean and deviation."""
-    vote: bool = False
-    """One decision per file: the class that most of its rows get."""
-    models: tuple[str, ...] = ()
-    """Folders of models, for their hashes of training clips."""
-    allow_leakage: bool = False
-    times: int = 2000
-    """Resamples of the bootstrap."""
-    seed: int = 0
-    save: bool = False
-    """Also learn the best combination from all clips and store it for `dsfx predict`."""
-
-    def __post_init__(self) -> None:
-        if self.standardise not in {"global", "speaker"}:
-            raise ConfigError(f"--standardise {self.standardise}: expected global or speaker")
-        if self.times < 100:
-            raise ConfigError(f"--bootstrap {self.times}: expected at least 100")
-        if not self.classifiers:
-            raise ConfigError("--classifier: name at least one")
-        if self.save and self.standardise == "speaker":
-            raise ConfigError("--save: a stored classifier meets single clips, so it cannot standardise by speaker")
-
-
-@dataclass(frozen=True)
-class Data:
-    """Clips made ready: labels, speakers, folds, and which file a row belongs to."""
-
-    clips: Clips
-    labels: Texts
-    speakers: Texts | None
-    protocol: Protocol
-    remarks: list[str]
-    warnings: list[str]
-    own: dict[str, list[folded.Own]]
-    """By set: columns that every fold has of its own."""
 
 
 def evaluate(
@@ -136,11 +83,11 @@ def evaluate(
     chosen = Options(**options)
     if jobs < 0:
         raise ConfigError(f"--jobs {jobs}: expected 0 (all cores) or a number of processes")
-    classifiers = [classifier_of(name, chosen.c) for name in dict.fromkeys(chosen.classifiers)]
+    for name in chosen.classifiers:
+        classifier_of(name, chosen.c)
     note = on_note or (lambda line: None)
     data = _prepare(features, labels, chosen)
-    for classifier in classifiers:
-        check_size(classifier, len(data.labels), max(len(c) for c in data.clips.columns.values()))
+    classifiers = _classifiers(data, chosen)
     for line in data.remarks:
         note(line)
     for line in data.warnings:
@@ -154,6 +101,7 @@ def evaluate(
     outcomes = _compute(data, classifiers, chosen, folder, jobs, on_progress)
     results, predictions = _results(data, classifiers, outcomes, chosen)
     found: dict[str, Any] = {
+        "task": data.task.name,
         "results": results,
         "comparisons": _comparisons(results, data, predictions, chosen),
         "protocol": {
@@ -178,7 +126,7 @@ def evaluate(
 
         try:
             _write(folder, found, predictions)
-            (folder / "report.html").write_text(html(found), encoding="utf-8")
+            (folder / "report.html").write_text(html(found, predictions), encoding="utf-8")
             if chosen.save:
                 from .saved import save
 
@@ -197,7 +145,7 @@ def _prepare(features: str | os.PathLike[str], labels: str | os.PathLike[str], o
     tables = [open_table(path) for path in (features, *options.tables)]
     clips = gather(tables, read_labels(labels, options.column), options.sets)
     remarks = list(clips.remarks)
-    y = _labels(clips, options.column, Path(labels))
+    y = _labels(clips, options, Path(labels), remarks)
     speakers = _column(clips, options.group, complete=True)
     own = folded.own_features(clips)
     if clips.fold:
@@ -230,7 +178,7 @@ def _prepare(features: str | os.PathLike[str], labels: str | os.PathLike[str], o
     if not any(clips.hash):
         remarks.append("the table has no column `hash`: equal audio under two names would go unnoticed")
     remarks += leakage.unequal(clips.hash, y.tolist(), clips.file)
-    for fold in protocol.folds:
+    for fold in protocol.folds if y.dtype.kind != "f" else []:
         absent = sorted(set(y[fold.test].tolist()) - set(y[fold.train].tolist()))
         if absent:
             warnings.append(
@@ -240,23 +188,50 @@ def _prepare(features: str | os.PathLike[str], labels: str | os.PathLike[str], o
     remarks += _about_columns(clips)
     if speakers is not None and (count := len(set(speakers[tested].tolist()))) < 5:
         warnings.append(f"only {count} speakers are tested: intervals and p-values that rest on so few are rough")
-    return Data(clips, y, speakers, protocol, remarks, warnings, own)
+    return Data(clips, y, task_of(y), speakers, protocol, remarks, warnings, own)
 
 
-def _labels(clips: Clips, column: str, path: Path) -> Texts:
-    values = [row[column] for row in clips.cells]
-    numbers = [value for value in values if _is_number(value)]
-    if numbers and len(numbers) < len(values):
-        word = next(value for value in values if not _is_number(value))
-        raise InputError(f"{path}: the column {column!r} mixes numbers and words ({numbers[0]} and {word})")
-    if any("." in value for value in numbers) or len(set(numbers)) > 20:
+def _classifiers(data: Data, options: Options) -> list[Classifier]:
+    task, found = data.task.name, []
+    for name in dict.fromkeys(options.classifiers or (DEFAULT[task],)):
+        classifier = classifier_of(name, options.c, len(data.labels))
+        if classifier.task != task:
+            fitting = [other for other, (kind, _) in CLASSIFIERS.items() if kind == task]
+            raise ConfigError(
+                f"--classifier {name}: is for {classifier.task}, and the column {options.column!r} is taken for "
+                f"{task} (--task); expected {' or '.join(fitting)}"
+            )
+        check_size(classifier, len(data.labels), max(len(c) for c in data.clips.columns.values()))
+        found.append(classifier)
+    return found
+
+
+def _labels(clips: Clips, options: Options, path: Path, remarks: list[str]) -> Values:
+    """Return labels as texts or, where they are to be numbers, as doubles."""
+    column, values = options.column, [row[options.column] for row in clips.cells]
+    words = [value for value in values if not _is_number(value)]
+    different = len({value if words else float(value) for value in values})
+    if words and len(words) < len(values) and options.task != "classification":
+        number = next(value for value in values if _is_number(value))
         raise InputError(
-            f"{path}: the column {column!r} holds measurements ({len(set(numbers))} different numbers), not classes; "
-            "expected a column of classes (--column)"
+            f"{path}: the column {column!r} mixes numbers and words ({number} and {words[0]}); expected one kind "
+            "(--task classification takes all for names of classes)"
         )
-    if len(set(values)) < 2:
-        raise InputError(f"{path}: all {len(values)} labelled clips are {values[0]!r}, expected at least two classes")
-    return np.array(values)
+    if words and options.task == "regression":
+        raise InputError(f"{path}: --task regression needs numbers, and the column {column!r} holds {words[0]!r}")
+    if different < 2:
+        raise InputError(
+            f"{path}: all {len(values)} labelled clips are {values[0]!r}, expected at least two "
+            f"{'different numbers' if options.task == 'regression' else 'classes'}"
+        )
+    numeric = options.task == "regression" or (options.task == "auto" and not words and different > NUMBERS)
+    if options.task == "auto" and not words:
+        taken, other = ("numbers", "classification") if numeric else ("classes", "regression")
+        remarks.append(
+            f"the column {column} holds {different} different numbers and is taken for {taken} "
+            f"(--task {other} takes it otherwise)"
+        )
+    return np.array(values, np.float64 if numeric else None)
 
 
 def _is_number(value: str) -> bool:
@@ -280,22 +255,25 @@ def _column(clips: Clips, name: str, *, complete: bool = False) -> Texts | None:
 
 
 def _crossed(
-    clips: Clips, y: Texts, speakers: Texts | None, options: Options, remarks: list[str]
-) -> tuple[Clips, Texts, Texts | None, Protocol]:
+    clips: Clips, y: Values, speakers: Texts | None, options: Options, remarks: list[str]
+) -> tuple[Clips, Values, Texts | None, Protocol]:
     """Append the corpus to test on, and keep what both corpora share: classes and columns."""
     features, labels = options.test or ("", "")
     if options.tables:
         raise ConfigError("--test: does not go together with --table")
     other = gather([open_table(features)], read_labels(labels, options.column), list(clips.features))
     remarks += other.remarks
-    z = _labels(other, options.column, Path(labels))
-    shared = sorted(set(y.tolist()) & set(z.tolist()))
-    if len(shared) < 2:
-        raise InputError(f"{labels}: shares {len(shared)} classes with the training corpus, expected at least two")
-    keep, keep_other = np.flatnonzero(np.isin(y, shared)), np.flatnonzero(np.isin(z, shared))
-    for gone, path in ((set(y.tolist()) - set(shared), "training"), (set(z.tolist()) - set(shared), "test")):
-        if gone:
-            remarks.append(f"classes of the {path} corpus alone are left out: {', '.join(sorted(gone))}")
+    numeric = y.dtype.kind == "f"
+    z = _labels(other, replace(options, task="regression" if numeric else "classification"), Path(labels), remarks)
+    keep, keep_other = np.arange(len(y)), np.arange(len(z))
+    if not numeric:
+        shared = sorted(set(y.tolist()) & set(z.tolist()))
+        if len(shared) < 2:
+            raise InputError(f"{labels}: shares {len(shared)} classes with the training corpus, expected at least two")
+        keep, keep_other = np.flatnonzero(np.isin(y, shared)), np.flatnonzero(np.isin(z, shared))
+        for gone, path in ((set(y.tolist()) - set(shared), "training"), (set(z.tolist()) - set(shared), "test")):
+            if gone:
+                remarks.append(f"classes of the {path} corpus alone are left out: {', '.join(sorted(gone))}")
     for name, columns in clips.columns.items():
         if columns != other.columns[name]:
             raise InputError(f"{features}: the set {name} has other columns than in the training corpus")
@@ -325,12 +303,11 @@ def _crossed(
         who = None
     n = len(keep)
     fold = Fold("test", 0, np.arange(n), np.arange(n, n + len(keep_other)))
-    words = (
-        f"trained on one corpus ({n} clips) and tested on another ({len(keep_other)} clips), on the "
-        f"{len(shared)} classes both have"
-    )
+    words = f"trained on one corpus ({n} clips) and tested on another ({len(keep_other)} clips)"
+    if not numeric:
+        words += f", on the {len(shared)} classes both have"
     warnings = [] if who is not None else ["SPEAKERS UNKNOWN: intervals treat every clip as a speaker of its own"]
-    return both, np.array(joined(y.tolist(), z.tolist())), who, Protocol("cross-corpus", [fold], words, warnings, True)
+    return both, np.concatenate([y[keep], z[keep_other]]), who, Protocol("cross-corpus", [fold], words, warnings, True)
 
 
 def _about_columns(clips: Clips) -> list[str]:
@@ -355,8 +332,6 @@ Task = tuple[str, Classifier, Fold]
 
 
 def _by_speaker(x: Matrix, speakers: Texts) -> Matrix:
-    from .classifiers import Standard
-
     out = np.empty_like(x)
     for who in np.unique(speakers):
         rows = np.flatnonzero(speakers == who)
@@ -454,7 +429,7 @@ def _compute(
 def _work(
     path: str,
     own: list[folded.Own],
-    labels: Texts,
+    labels: Values,
     speakers: Texts | None,
     fold: Fold,
     classifier: Classifier,
@@ -498,7 +473,7 @@ def _results(
     data: Data, classifiers: Sequence[Classifier], outcomes: dict[tuple[str, str, str], Outcome], options: Options
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return results, best first, and the columns of the table of predictions for each."""
-    classes = sorted(set(data.labels.tolist()))
+    decides = data.task.scores[0].name
     results, predictions = [], []
     for name in data.clips.features:
         for classifier in classifiers:
@@ -512,16 +487,16 @@ def _results(
                 "row": rows,
                 **{k: [getattr(data.clips, k)[row] for row in rows] for k in ("file", "start", "end")},
                 "label": data.labels[rows],
-                "predicted": np.concatenate([outcome.predicted.astype(object) for _, outcome in parts]).astype(str),
+                "predicted": np.concatenate([outcome.predicted for _, outcome in parts]),
                 "speaker": data.speakers[rows] if data.speakers is not None else None,
             }
             predictions.append(table)
-            results.append(_result(table, data, classifier, parts, classes, options))
-    order = sorted(range(len(results)), key=lambda i: (-results[i]["ua"]["value"], i))
+            results.append(_result(table, data, classifier, parts, options))
+    order = sorted(range(len(results)), key=lambda i: (-results[i][decides]["value"], i))
     return [results[i] for i in order], [predictions[i] for i in order]
 
 
-def _units(table: dict[str, Any], data: Data, vote: bool) -> list[tuple[Texts, Texts, Texts]]:
+def _units(table: dict[str, Any], data: Data, vote: bool) -> list[tuple[Values, Values, Texts]]:
     """True labels, answers and speakers of every repeat; of files instead of rows where they are voted together."""
     found = []
     for repeat in range(int(table["repeat"].max()) + 1):
@@ -532,27 +507,21 @@ def _units(table: dict[str, Any], data: Data, vote: bool) -> list[tuple[Texts, T
         # Where speakers are not known every clip is one.
         who = data.speakers[rows] if data.speakers is not None else np.array([f"clip {row}" for row in rows])
         if vote:
-            groups: dict[tuple[str, str, str], list[int]] = {}
+            groups: dict[tuple[str, Any, str], list[int]] = {}
             for index, row in enumerate(rows):
-                key = (data.clips.cells[row]["file"], str(labels[index]), str(who[index]))
+                key = (data.clips.cells[row]["file"], labels[index], str(who[index]))
                 groups.setdefault(key, []).append(index)
             labels, who = np.array([k[1] for k in groups]), np.array([k[2] for k in groups])
-            answers = np.array([_majority(answers[members].tolist()) for members in groups.values()])
+            answers = np.array([data.task.vote(answers[members]) for members in groups.values()])
         found.append((labels, answers, who))
     return found
 
 
-def _majority(answers: Sequence[str]) -> str:
-    values = sorted(set(answers))
-    return max(values, key=answers.count)
-
-
-def _counts(table: dict[str, Any], data: Data, vote: bool) -> tuple[NDArray[np.float64], list[str], list[str]]:
-    classes = sorted(set(data.labels.tolist()))
+def _sums(table: dict[str, Any], data: Data, vote: bool) -> tuple[Doubles, list[str]]:
+    """Sums per speaker, the mean over repeats, and the speakers."""
     units = _units(table, data, vote)
     names = sorted(set(units[0][2].tolist()))
-    counts = np.mean([statistics.count(*unit, classes, names) for unit in units], axis=0)
-    return counts, names, classes
+    return np.mean([data.task.sums(*unit, names) for unit in units], axis=0), names
 
 
 def _result(
@@ -560,18 +529,17 @@ def _result(
     data: Data,
     classifier: Classifier,
     parts: list[tuple[Fold, Outcome]],
-    classes: list[str],
     options: Options,
 ) -> dict[str, Any]:
-    counts, names, _ = _counts(table, data, options.vote)
+    sums, names = _sums(table, data, options.vote)
+    task = data.task
     widen = statistics.overlap(data.protocol.sizes)
-    ua, wa = statistics.interval(counts, times=options.times, seed=options.seed, widen=widen)
+    values = statistics.interval(sums, task.scores, times=options.times, seed=options.seed, widen=widen)
     labels, answers, who = _units(table, data, options.vote)[0]
     groups = who if data.speakers is not None else np.full(len(labels), "")
-    mean, high, p = statistics.chance(labels, answers, groups, classes, seed=options.seed)
+    mean, high, p = statistics.chance(labels, answers, groups, task, seed=options.seed)
+    decides = task.scores[0].name
     outcomes = [outcome for _, outcome in parts]
-    confusion = counts.sum(axis=0)
-    per_class = np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1e-12)
     notes: dict[str, int] = {}
     for outcome in outcomes:
         for line in outcome.notes:
@@ -585,20 +553,12 @@ def _result(
         "columns": len(data.clips.columns[table["set"]]),
         "clips": len(labels),
         "speakers": len(names) if data.speakers is not None else None,
-        "ua": _numbers(ua),
-        "wa": _numbers(wa),
-        "chance": {"ua": round(mean, 6), "high": round(high, 6), "p": round(p, 6)},
-        "classes": classes,
-        "recall": {label: round(float(value), 6) for label, value in zip(classes, per_class, strict=True)},
-        "confusion": np.round(confusion, 4).tolist(),
+        **{score.name: _numbers(value) for score, value in zip(task.scores, values, strict=True)},
+        "chance": {decides: round(mean, 6), "high": round(high, 6), "p": round(p, 6)},
+        **(_confusion(sums.sum(axis=0), task.classes) if task.classes is not None else {}),
         "per_speaker": [
-            {
-                "speaker": name,
-                "clips": round(float(part.sum()), 4),
-                "ua": round(float(statistics.unweighted(part)), 6),
-                "wa": round(float(statistics.weighted(part)), 6),
-            }
-            for name, part in zip(names, counts, strict=True)
+            {"speaker": name, "clips": clips} | {score.name: round(float(score.of(part)), 6) for score in task.scores}
+            for name, clips, part in zip(names, _often(names, who), sums, strict=True)
         ]
         if data.speakers is not None
         else [],
@@ -607,7 +567,7 @@ def _result(
                 "fold": fold.name,
                 "clips": len(fold.test),
                 "parameters": outcome.parameters,
-                "inner_ua": [None if np.isnan(v) else round(v, 6) for v in outcome.inner],
+                f"inner_{decides}": [None if np.isnan(v) else round(v, 6) for v in outcome.inner],
                 "seconds": round(outcome.seconds, 3),
                 "imputed": outcome.missing,
             }
@@ -615,6 +575,19 @@ def _result(
         ],
         "seconds": round(sum(outcome.seconds for outcome in outcomes), 2),
         "notes": [f"{line} ({times} folds)" for line, times in notes.items()],
+    }
+
+
+def _often(names: Sequence[str], who: Texts) -> list[int]:
+    return np.bincount(np.searchsorted(np.asarray(names), who), minlength=len(names)).tolist()
+
+
+def _confusion(counts: Doubles, classes: Sequence[str]) -> dict[str, Any]:
+    recalls = np.diag(counts) / np.maximum(counts.sum(axis=1), 1e-12)
+    return {
+        "classes": list(classes),
+        "recall": {label: round(float(value), 6) for label, value in zip(classes, recalls, strict=True)},
+        "confusion": np.round(counts, 4).tolist(),
     }
 
 
@@ -626,7 +599,7 @@ def _comparisons(
     results: list[dict[str, Any]], data: Data, predictions: list[dict[str, Any]], options: Options
 ) -> list[dict[str, Any]]:
     found = []
-    counts = [_counts(table, data, options.vote)[0] for table in predictions]
+    sums = [_sums(table, data, options.vote)[0] for table in predictions]
     # Sets are compared under the same classifier; classifiers where there is one set. Every further pair would cost
     # the others power.
     one = len({result["set"] for result in results}) == 1
@@ -635,7 +608,7 @@ def _comparisons(
         for a, b in combinations(range(len(results)), 2)
         if one or results[a]["classifier"] == results[b]["classifier"]
     ]
-    tests = [statistics.compare(counts[b], counts[a], seed=options.seed) for a, b in pairs]
+    tests = [statistics.compare(sums[b], sums[a], data.task.scores[0], seed=options.seed) for a, b in pairs]
     corrected = statistics.holm([test.p for test in tests])
     single = len(data.protocol.folds) == 1
     for (a, b), test, p in zip(pairs, tests, corrected, strict=True):
@@ -650,7 +623,7 @@ def _comparisons(
             "speakers_better": test.better,
             "speakers_worse": test.worse,
         }
-        if single:
+        if single and data.task.classes is not None:
             units = [_units(predictions[i], data, options.vote)[0] for i in (a, b)]
             entry["p_mcnemar"] = round(statistics.mcnemar(units[0][0], units[1][1], units[0][1]), 6)
         entry["words"] = _sentence(entry, data)
@@ -665,9 +638,15 @@ def _sentence(entry: dict[str, Any], data: Data) -> str:
     if gap["value"] == 0:
         return f"{better} and {worse} are equally good."
     verdict = "The difference is significant" if p < 0.05 else "The difference may be chance"
-    between = "" if gap["low"] is None else f" (95 % interval {100 * gap['low']:.1f} to {100 * gap['high']:.1f})"
+    times, what = (100, "points of UA") if data.task.classes is not None else (1, "in CCC")
+    digits = 1 if times == 100 else 3
+    between = (
+        ""
+        if gap["low"] is None
+        else f" (95 % interval {times * gap['low']:.{digits}f} to {times * gap['high']:.{digits}f})"
+    )
     return (
-        f"{better} is better than {worse} by {100 * gap['value']:.1f} points of UA{between}, for "
+        f"{better} is better than {worse} by {times * gap['value']:.{digits}f} {what}{between}, for "
         f"{entry['speakers_better']} {units} better and for {entry['speakers_worse']} worse: a {entry['effect_words']} "
         f"effect. {verdict} (p = {p:.2g} after Holm's correction)."
     )
@@ -682,7 +661,7 @@ def _about(
         "test": list(options.test) if options.test else None,
         "clips": len(data.labels),
         "speakers": len(set(data.speakers.tolist())) if data.speakers is not None else None,
-        "classes": shares(data.labels.tolist()),
+        "labelled": shares(data.labels),
         "sets": {
             name: {"columns": len(columns), "parts": data.clips.identity[name]}
             for name, columns in data.clips.columns.items()
@@ -710,6 +689,7 @@ def _write(folder: Path, found: dict[str, Any], predictions: list[dict[str, Any]
 
     text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / "results.json").write_text(text + "\n", encoding="utf-8")
+    kind = pa.float64() if found["task"] == "regression" else pa.string()
     tables = []
     for table in predictions:
         n = len(table["row"])
@@ -722,8 +702,8 @@ def _write(folder: Path, found: dict[str, Any], predictions: list[dict[str, Any]
                     "fold": pa.array(table["fold"].tolist(), pa.string()),
                     **{k: pa.array(table[k], pa.string()) for k in ("file", "start", "end")},
                     "speaker": pa.array(table["speaker"], pa.string()),
-                    "label": pa.array(table["label"].tolist(), pa.string()),
-                    "predicted": pa.array(table["predicted"].tolist(), pa.string()),
+                    "label": pa.array(table["label"].tolist(), kind),
+                    "predicted": pa.array(table["predicted"].tolist(), kind),
                 }
             )
         )

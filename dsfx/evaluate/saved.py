@@ -1,37 +1,36 @@
-"""A classifier learned from all clips, stored without pickle, and applied to new recordings."""
+"""A classifier or regression learned from all clips, stored without pickle, and applied to new recordings."""
 
 import csv
 import os
-import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import __version__
 from ..errors import ConfigError, InputError, ModelError, OutputError
 from ..store import seconds
-from .classifiers import DUAL_ROWS, Classifier, choose, pipeline, weights
+from .arrays import Doubles, Matrix, Values
+from .classifiers import Classifier, choose, fitted_pipeline
+from .data import Data, Options
 from .protocols import inner_folds
 from .tables import FeatureTable, open_table
 
-if TYPE_CHECKING:
-    from .run import Data, Options
-
 __all__ = ["Saved", "load", "predict", "save"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Saved:
-    """A stored classifier.
+    """A stored classifier or regression.
 
     Attributes
     ----------
-    model : scikit-learn classifier of feature rows.
+    model : scikit-learn pipeline of feature rows.
+    chances : scikit-learn classifier of the model's decisions, where the model itself knows no probabilities.
     columns : the features it takes, in order.
     sets : names and hashes of the sets they come from.
     config : how they were extracted.
@@ -39,25 +38,49 @@ class Saved:
 
     def __init__(self, stored: dict[str, Any]) -> None:
         self.model = stored["model"]
+        self.chances = stored["chances"]
         self.columns: list[str] = stored["columns"]
         self.sets: dict[str, str] = stored["sets"]
         self.config: dict[str, Any] = stored["config"]
 
     @property
     def classes(self) -> list[str]:
-        """Names of the classes, in the order of the probabilities."""
-        return [str(label) for label in self.model.classes_]
+        """Names of the classes, in the order of the probabilities; none where numbers are told."""
+        return [str(label) for label in getattr(self.model, "classes_", [])]
 
-    def probabilities(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    def predict(self, x: Matrix) -> Values:
+        """Return what the pipeline says of rows of features: classes or numbers."""
+        return np.asarray(self.model.predict(_ready(x)))
+
+    def probabilities(self, x: Matrix) -> Doubles:
         """Return the probabilities of the classes, shape (rows, classes)."""
-        return np.asarray(self.model.predict_proba(x))
+        if not self.classes:
+            return np.empty((len(x), 0))
+        if self.chances is None:
+            return np.asarray(self.model.predict_proba(_ready(x)))
+        return np.asarray(self.chances.predict_proba(_decisions(self.model, x)))
 
 
-def save(path: Path, data: "Data", name: str, classifier: Classifier, options: "Options") -> None:
+def _ready(x: Matrix) -> Doubles:
+    """Return rows as the pipeline takes them: what is not finite counts as missing."""
+    ready = x.astype(np.float64)
+    ready[~np.isfinite(ready)] = np.nan
+    return ready
+
+
+def _decisions(model: Any, x: Matrix) -> Doubles:
+    parts = [model.decision_function(_ready(x[i : i + _ROWS])) for i in range(0, len(x), _ROWS)]
+    return np.concatenate([part.reshape(len(part), -1) for part in parts])
+
+
+_ROWS = 4096
+
+
+def save(path: Path, data: Data, name: str, classifier: Classifier, options: Options) -> None:
     """Learn a set and a classifier from all clips and store them.
 
-    Support vector machines get probabilities by a sigmoid fitted to decisions for held-out speakers, and the class of a
-    clip is the most probable one.
+    Support vector machines decide without probabilities. Theirs come from a logistic regression of the decisions for
+    held-out speakers, so the most probable class need not be the one that is told.
 
     Parameters
     ----------
@@ -73,44 +96,39 @@ def save(path: Path, data: "Data", name: str, classifier: Classifier, options: "
     Raises
     ------
     InputError
-        The clips are too few to calibrate probabilities, or the tables were extracted in different ways.
+        The clips are too few for probabilities, or the tables were extracted in different ways.
     """
-    from sklearn.exceptions import ConvergenceWarning
     from skops.io import dump
 
-    if len(data.labels) > DUAL_ROWS:
-        raise InputError(f"--save: is made for up to {DUAL_ROWS} clips, and these are {len(data.labels)}")
     config = data.clips.configs[0]
     if any(other != config for other in data.clips.configs):
         raise InputError("--save: the tables were extracted with different options, so no single extraction gives them")
-
     rows = np.arange(len(data.labels)) if options.test is None else data.protocol.folds[0].train
-    x, y = data.clips.features[name][rows], data.labels[rows]
+    x, y = data.clips.features[name], data.labels[rows]
     who = None if data.speakers is None else data.speakers[rows]
-    parameters, _, _ = choose(x, y, who, classifier, options.seed)
+    parameters, _, _ = choose(x, y, who, classifier, options.seed, rows)
     if "gamma" in parameters:
-        spread = np.nanvar(x.astype(np.float64), axis=0)
+        spread = np.nanvar(x[rows].astype(np.float64), axis=0)
         parameters = parameters | {"gamma": parameters["gamma"] / max(1, int(np.sum(spread > 0)))}
-    model = pipeline(classifier.name, parameters, options.seed)
+    learned = partial(fitted_pipeline, x, name=classifier.name, parameters=parameters, seed=options.seed)
+    chances = None
     if classifier.name.endswith("svm"):
-        from sklearn.calibration import CalibratedClassifierCV
+        from sklearn.linear_model import LogisticRegression
 
         folds = [(a, b) for a, b in inner_folds(y, who) if set(y[a]) == set(y)]
-        if len({int(i) for _, b in folds for i in b}) < len(y):
+        held = np.concatenate([b for _, b in folds]) if folds else np.empty(0, np.intp)
+        if len(held) < len(y):
             raise InputError(
                 "--save: probabilities need every class in every inner training part, and there are too few clips or "
                 "speakers for that; --classifier logistic needs no such parts"
             )
-        model = CalibratedClassifierCV(model, method="sigmoid", cv=folds, ensemble=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # networks stop after a fixed number of epochs
-        model.fit(x, y, **({"classify__sample_weight": weights(y)} if classifier.name == "mlp" else {}))
-    if hasattr(model, "cv"):
-        model.cv = None  # the folds are of no use to anyone else
+        decisions = [_decisions(learned(y[a], rows[a]), x[rows[b]]) for a, b in folds]
+        chances = LogisticRegression(max_iter=1000).fit(np.concatenate(decisions), y[held])
     stored = {
         "format": FORMAT,
         "dsfx": __version__,
-        "model": model,
+        "model": learned(y, rows),
+        "chances": chances,
         "columns": data.clips.columns[name],
         "sets": data.clips.identity[name],
         "config": config,
@@ -152,8 +170,6 @@ def load(path: str | os.PathLike[str]) -> Saved:
 
 _HARMLESS = (
     "numpy.dtype",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
 )
 """What skops does not know by name and our classifiers hold."""
@@ -165,10 +181,11 @@ def predict(
     output: str | os.PathLike[str],
     *,
     jobs: int = 1,
+    sets: Sequence[str] = (),
     models: Sequence[str] = (),
     **callbacks: Any,
 ) -> tuple[int, int, list[tuple[str, str]]]:
-    """Tell the classes of recordings.
+    """Tell the classes of recordings, or numbers.
 
     Parameters
     ----------
@@ -177,8 +194,11 @@ def predict(
     inputs : sequence of path
         Recordings, as for `dsfx.extract`; or one feature table that holds the classifier's sets.
     output : path
-        CSV: ``file, start, end, label`` and a column ``p_CLASS`` with the probability of every class.
+        CSV: ``file, start, end, label`` and a column ``p_CLASS`` with the probability of every class. The label is
+        the pipeline's decision.
     jobs : int
+    sets : sequence of str
+        TOML files of the classifier's own sets; those that ship with dsfx need none.
     models : sequence of str
         Folders of models behind deep sets that do not ship with dsfx.
     **callbacks
@@ -202,15 +222,12 @@ def predict(
     saved = load(stored)
     if len(inputs) == 1 and (table := _as_table(inputs[0], saved)) is not None:
         return _write(output, saved, table), 0, []
-    from ..deep import load_model
     from ..pipeline import run
     from ..worker import Config, Setup
 
     known = {f.name for f in Config.__dataclass_fields__.values()} - {"sets"}
-    own = {f"deep:{load_model(name).name}": f"deep:{name}" for name in models}
-    config = Config(
-        sets=tuple(own.get(name, name) for name in saved.sets), **{k: v for k, v in saved.config.items() if k in known}
-    )
+    settings = {k: v for k, v in saved.config.items() if k in known}
+    config = Config(sets=_homes(saved, str(stored), sets, models), **settings)
     for name, value in Setup(config).identity.items():
         if saved.sets[name] not in {"", value}:
             raise ModelError(f"{stored}: was learned from another version of the set {name} than this dsfx computes")
@@ -223,6 +240,25 @@ def predict(
                 failures = [(row["file"], row["error"]) for row in csv.DictReader(handle)]
         rows = _write(output, saved, open_table(place)) if summary.rows else 0
         return rows, summary.failed, failures
+
+
+def _homes(saved: Saved, stored: str, sets: Sequence[str], models: Sequence[str]) -> tuple[str, ...]:
+    """Return what `Config` calls the sets that a classifier takes."""
+    from ..deep import load_model
+    from ..setfile import read_set, standard_sets
+
+    frame, hop = saved.config.get("frame"), saved.config.get("hop")
+    given = {read_set(name, frame, hop).name: name for name in sets}
+    given |= {f"deep:{load_model(name).name}": f"deep:{name}" for name in models}
+    for name, home in given.items():
+        if name not in saved.sets:
+            option = "--model" if name.startswith("deep:") else "--set"
+            raise ConfigError(f"{option} {home}: is {name}, and {stored} takes {' and '.join(saved.sets)}")
+    given |= {read_set(name, frame, hop).name: name for name in standard_sets()}
+    for name in saved.sets:
+        if name not in given and not name.startswith("deep"):
+            raise ConfigError(f"{stored}: takes the set {name}; --set FILE.toml says what that is")
+    return tuple(given.get(name, name) for name in saved.sets)
 
 
 def _as_table(path: str | os.PathLike[str], saved: Saved) -> FeatureTable | None:
@@ -247,9 +283,8 @@ def _write(output: Path, saved: Saved, table: FeatureTable) -> int:
             writer.writerow(["file", "start", "end", "label", *(f"p_{label}" for label in saved.classes)])
             for rows, x in table.batches(saved.columns, np.arange(len(table.file))):
                 chances = saved.probabilities(x)
-                for row, values in zip(rows, chances, strict=True):
+                for row, label, values in zip(rows, saved.predict(x).tolist(), chances, strict=True):
                     times = [seconds(int(t[row])) if t is not None else "" for t in (table.start, table.end)]
-                    label = saved.classes[int(np.argmax(values))]
                     writer.writerow([table.file[row], *times, label, *(f"{value:.6f}" for value in values)])
         temporary.replace(output)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""How sure a result is: everything here works on counts per speaker, since clips of one speaker are not independent.
+"""How sure a result is: everything here works on sums per speaker, since clips of one speaker are not independent.
 
-The counts of one classifier have the shape (speakers, classes, classes): true class, predicted class. With several
-repeats of a protocol they are means over the repeats.
+The sums of one classifier have the shape (speakers, …), see `scores`. With several repeats of a protocol they are means
+over the repeats.
 """
 
 from collections.abc import Sequence
@@ -9,25 +9,22 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from .arrays import Doubles, Texts, Values
+from .scores import CLASSIFICATION, Score, Task
 
 __all__ = [
     "Comparison",
     "Interval",
     "chance",
     "compare",
-    "count",
     "holm",
     "interval",
     "mcnemar",
     "overlap",
-    "unweighted",
-    "weighted",
     "words_of_effect",
 ]
 
-Doubles = NDArray[np.float64]
-Texts = NDArray[np.str_]
 
 EXACT = 14
 """Up to so many speakers all exchanges are tried."""
@@ -41,42 +38,17 @@ class Interval(NamedTuple):
     high: float
 
 
-def count(true: Texts, predicted: Texts, speakers: Texts, classes: Sequence[str], names: Sequence[str]) -> Doubles:
-    """Count clips by speaker, true class and predicted class; shape (speakers, classes, classes)."""
-    counts = np.zeros((len(names), len(classes), len(classes)))
-    where = {name: i for i, name in enumerate(classes)}
-    who = {name: i for i, name in enumerate(names)}
-    cells = zip(speakers.tolist(), true.tolist(), predicted.tolist(), strict=True)
-    for speaker, label, answer in cells:
-        counts[who[speaker], where[label], where[answer]] += 1
-    return counts
-
-
-def unweighted(counts: Doubles) -> Doubles:
-    """Return UA, the mean recall of the classes that occur, of counts (…, classes, classes)."""
-    totals = counts.sum(axis=-1)
-    hits = np.diagonal(counts, axis1=-2, axis2=-1)
-    recalls = np.divide(hits, totals, out=np.zeros_like(hits), where=totals > 0)
-    return np.asarray(recalls.sum(axis=-1) / np.maximum((totals > 0).sum(axis=-1), 1))
-
-
-def weighted(counts: Doubles) -> Doubles:
-    """Return WA, the share of clips that are right, of counts (…, classes, classes)."""
-    hits = np.diagonal(counts, axis1=-2, axis2=-1).sum(axis=-1)
-    return np.asarray(hits / np.maximum(counts.sum(axis=(-2, -1)), 1))
-
-
-def resample(counts: Sequence[Doubles], times: int, seed: int) -> list[Doubles]:
-    """Return counts (times, classes, classes) of speakers drawn with replacement, the same ones for all of `counts`."""
+def resample(sums: Sequence[Doubles], times: int, seed: int) -> list[Doubles]:
+    """Return sums (times, …) of speakers drawn with replacement, the same speakers for all of `sums`."""
     random = np.random.default_rng(seed)
-    speakers, classes, _ = counts[0].shape
-    drawn = [np.empty((times, classes, classes)) for _ in counts]
+    speakers, *cells = sums[0].shape
+    drawn = [np.empty((times, *cells)) for _ in sums]
     step = max(1, 4_000_000 // speakers)
     for begin in range(0, times, step):
         size = min(step, times - begin)
         often = random.multinomial(speakers, np.full(speakers, 1 / speakers), size=size).astype(float)
-        for out, values in zip(drawn, counts, strict=True):
-            out[begin : begin + size] = (often @ values.reshape(speakers, -1)).reshape(size, classes, classes)
+        for out, values in zip(drawn, sums, strict=True):
+            out[begin : begin + size] = np.tensordot(often, values, axes=1)
     return drawn
 
 
@@ -112,63 +84,61 @@ def overlap(sizes: Sequence[tuple[int, int]]) -> float:
 
 
 def interval(
-    counts: Doubles, *, times: int = 2000, seed: int = 0, level: float = 0.95, widen: float = 1.0
-) -> tuple[Interval, Interval]:
-    """Return UA and WA with their confidence intervals, by a bootstrap that draws speakers.
+    sums: Doubles,
+    scores: Sequence[Score] = CLASSIFICATION,
+    *,
+    times: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+    widen: float = 1.0,
+) -> tuple[Interval, ...]:
+    """Return scores with their confidence intervals, by a bootstrap that draws speakers.
 
     With one speaker there is no interval: its bounds are NaN. `widen` stretches intervals around the value, see
     `overlap`.
     """
-    speakers = len(counts)
-    pooled = counts.sum(axis=0)
-    values = float(unweighted(pooled)), float(weighted(pooled))
+    speakers = len(sums)
+    values = [float(score.of(sums.sum(axis=0))) for score in scores]
     if speakers < 2:
-        return Interval(values[0], np.nan, np.nan), Interval(values[1], np.nan, np.nan)
-    (drawn,) = resample([counts], times, seed)
-
-    def around(value: float, bounds: tuple[float, float]) -> Interval:
-        low, high = (value + widen * (bound - value) for bound in bounds)
-        return Interval(value, max(0.0, low), min(1.0, high))
-
-    return (
-        around(values[0], expanded(unweighted(drawn), speakers, level)),
-        around(values[1], expanded(weighted(drawn), speakers, level)),
-    )
+        return tuple(Interval(value, np.nan, np.nan) for value in values)
+    (drawn,) = resample([sums], times, seed)
+    found = []
+    for score, value in zip(scores, values, strict=True):
+        low, high = (value + widen * (bound - value) for bound in expanded(score.of(drawn), speakers, level))
+        found.append(Interval(value, max(score.low, low), min(score.high, high)))
+    return tuple(found)
 
 
 def chance(
-    true: Texts, predicted: Texts, speakers: Texts, classes: Sequence[str], *, times: int = 1000, seed: int = 0
+    true: Values, predicted: Values, speakers: Texts, task: Task, *, times: int = 1000, seed: int = 0
 ) -> tuple[float, float, float]:
-    """Compare UA with what the same predictions give for shuffled labels.
+    """Compare the score that decides with what the same predictions give for shuffled labels.
 
     Labels are shuffled within each speaker, so whatever the classifier knows of speakers stays.
 
     Returns
     -------
     mean, high : float
-        Of UA with shuffled labels; `high` is its 95th percentile.
+        Of the score with shuffled labels; `high` is its 95th percentile.
     p : float
         How often shuffled labels do at least as well.
     """
     random = np.random.default_rng(seed)
-    index = {name: i for i, name in enumerate(classes)}
-    labels, answers = (np.array([index[v] for v in values.tolist()]) for values in (true, predicted))
     order = np.argsort(speakers, kind="stable")
-    labels, answers, who = labels[order], answers[order], np.unique(speakers[order], return_inverse=True)[1]
-    totals = np.bincount(labels, minlength=len(classes))
-    present = totals > 0
+    task, (labels, answers) = task.coded(true[order], predicted[order])
+    who = np.unique(speakers[order], return_inverse=True)[1]
+    everyone = np.zeros(len(who), np.intp)
 
-    def ua(values: NDArray[np.intp]) -> float:
-        hits = np.bincount(values[values == answers], minlength=len(classes))
-        return float(np.mean(hits[present] / totals[present]))
+    def score(values: Values) -> float:
+        return float(task.scores[0].of(task.sums(values, answers, everyone, [0])[0]))
 
-    shuffled = np.array([ua(labels[np.lexsort((random.random(len(who)), who))]) for _ in range(times)])
-    p = (1 + np.sum(shuffled >= ua(labels) - 1e-12)) / (1 + times)
+    shuffled = np.array([score(labels[np.lexsort((random.random(len(who)), who))]) for _ in range(times)])
+    p = (1 + np.sum(shuffled >= score(labels) - 1e-12)) / (1 + times)
     return float(shuffled.mean()), float(np.quantile(shuffled, 0.95)), float(p)
 
 
 class Comparison(NamedTuple):
-    """How two classifiers differ on the same clips, in UA: the second minus the first."""
+    """How two classifiers differ on the same clips, in one score: the second minus the first."""
 
     difference: Interval
     p: float
@@ -179,43 +149,57 @@ class Comparison(NamedTuple):
     worse: int
 
 
-def compare(first: Doubles, second: Doubles, *, times: int = 10_000, seed: int = 0, level: float = 0.95) -> Comparison:
+def compare(
+    first: Doubles,
+    second: Doubles,
+    score: Score = CLASSIFICATION[0],
+    *,
+    times: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Comparison:
     """Test by paired permutation over speakers whether two classifiers are equally good.
 
-    If they are, a speaker's predictions may be exchanged between the two without changing anything: the difference in
-    UA is compared with those of all such exchanges (of `times` random ones where there are more than 14 speakers).
+    If they are, a speaker's predictions may be exchanged between the two without changing anything: the difference is
+    compared with those of all such exchanges (of `times` random ones where there are more than 14 speakers). A speaker
+    contributes to the difference half of what exchanging this one speaker takes from it.
 
     Parameters
     ----------
-    first, second : (speakers, classes, classes)
-        Counts of the same clips.
+    first, second : (speakers, …)
+        Sums over the same clips.
+    score : Score
+        The larger, the better.
     """
     speakers = len(first)
-    totals = first.sum(axis=(0, 2))
-    present = totals > 0
-    hits = np.diagonal(second, axis1=1, axis2=2) - np.diagonal(first, axis1=1, axis2=2)
-    # UA is a sum over speakers, since both have the same clips.
-    parts = (hits[:, present] / totals[present]).sum(axis=1) / present.sum()
-    observed = parts.sum()
+    gap, one, two = second - first, first.sum(axis=0), second.sum(axis=0)
+    observed = float(score.of(two) - score.of(one))
+    parts = (observed - (score.of(two - gap) - score.of(one + gap))) / 2
+
+    def exchanged(some: Doubles) -> Doubles:
+        moved = np.tensordot(some, gap, axes=1)
+        return np.asarray(score.of(two - moved) - score.of(one + moved))
+
     if speakers <= EXACT:
-        signs = np.array(list(product([1.0, -1.0], repeat=speakers)))
-        p = float(np.mean(np.abs(signs @ parts) >= abs(observed) - 1e-12))
+        every = np.array(list(product([1.0, 0.0], repeat=speakers)))
+        p = float(np.mean(np.abs(exchanged(every)) >= abs(observed) - 1e-12))
     else:
         random = np.random.default_rng(seed)
         step = max(1, 4_000_000 // speakers)
-        sums = [
-            random.choice([1.0, -1.0], size=(min(step, times - begin), speakers)) @ parts
+        gaps = [
+            exchanged(random.choice([1.0, 0.0], size=(min(step, times - begin), speakers)))
             for begin in range(0, times, step)
         ]
-        p = float((1 + np.sum(np.abs(np.concatenate(sums)) >= abs(observed) - 1e-12)) / (1 + times))
+        p = float((1 + np.sum(np.abs(np.concatenate(gaps)) >= abs(observed) - 1e-12)) / (1 + times))
     low = high = float("nan")
     if speakers > 1:
         drawn = resample([first, second], 2000, seed)
-        low, high = expanded(unweighted(drawn[1]) - unweighted(drawn[0]), speakers, level)
+        low, high = expanded(score.of(drawn[1]) - score.of(drawn[0]), speakers, level)
     deviation = parts.std(ddof=1) if speakers > 1 else 0.0
-    effect = float(parts.mean() / deviation) if deviation > 0 else (0.0 if observed == 0 else float(np.inf * observed))
+    even = abs(observed) <= 1e-12
+    effect = float(parts.mean() / deviation) if deviation > 1e-12 else (0.0 if even else float(np.inf * observed))
     return Comparison(
-        Interval(float(observed), low, high),
+        Interval(0.0 if even else observed, low, high),
         p,
         effect,
         int(np.sum(parts > 1e-12)),

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, InputError
 from ..store import seconds, table_parts
+from .arrays import Matrix
 
-__all__ = ["Clips", "FeatureTable", "Labels", "Matrix", "gather", "open_table", "read_labels", "rows_of"]
+__all__ = ["Clips", "FeatureTable", "Labels", "gather", "open_table", "read_labels", "rows_of"]
 
-Matrix = NDArray[np.float32]
 
 _KEYS = ("file", "start", "end", "hash")
+_COUNTED = ("__index_level_", "Unnamed: ")
+"""Begins the names of columns in which pandas keeps the numbers of the rows."""
 _NEAR = 10_000_000
 """Nanoseconds by which a segment's times may differ between two tables: they round."""
 
@@ -125,7 +127,7 @@ def open_table(path: str | os.PathLike[str]) -> FeatureTable:
     columns, numeric, metadata, units = _read_keys(path)
     if not len(columns["file"]):
         raise InputError(f"{path}: has no rows")
-    features = [name for name in numeric if name not in _KEYS]
+    features = [name for name in numeric if name not in _KEYS and not name.startswith(_COUNTED)]
     if not features:
         raise InputError(f"{path}: has no numeric columns besides its keys, nothing to evaluate")
     sets: dict[str, list[str]] = {}
@@ -199,12 +201,14 @@ class Labels:
     rows : its cells, for every row that has a label.
     spans : start and end in nanoseconds of every row, or None for a whole file.
     unlabelled : number of rows whose label is empty.
+    repeated : files of rows that say again what an earlier one said, and are left out.
     """
 
     path: Path
     rows: list[dict[str, str]]
     spans: list[tuple[int, int] | None]
     unlabelled: int
+    repeated: list[str]
 
 
 def read_labels(path: str | os.PathLike[str], column: str) -> Labels:
@@ -225,8 +229,11 @@ def read_labels(path: str | os.PathLike[str], column: str) -> Labels:
     kept: list[dict[str, str]] = []
     spans: list[tuple[int, int] | None] = []
     seen: dict[tuple[str, tuple[int, int] | None], str] = {}
+    repeated: list[str] = []
+    empty = 0
     for number, row in enumerate(rows, start=2):
         if not row[column]:
+            empty += 1
             continue
         span = None
         if row.get("start") or row.get("end"):
@@ -234,12 +241,16 @@ def read_labels(path: str | os.PathLike[str], column: str) -> Labels:
                 span = (round(float(row.get("start") or 0) * 1e9), round(float(row["end"]) * 1e9))
             except (ValueError, KeyError, OverflowError):
                 raise InputError(f"{path}, line {number}: start and end are not both numbers of seconds") from None
-        before = seen.setdefault((row["file"], span), row[column])
-        if before != row[column]:
-            raise InputError(f"{path}, line {number}: {row['file']} is labelled {before} and {row[column]}")
+        before = seen.get((row["file"], span))
+        if before is not None:
+            if before != row[column]:
+                raise InputError(f"{path}, line {number}: {row['file']} is labelled {before} and {row[column]}")
+            repeated.append(row["file"])
+            continue
+        seen[row["file"], span] = row[column]
         kept.append(row)
         spans.append(span)
-    return Labels(path, kept, spans, len(rows) - len(kept))
+    return Labels(path, kept, spans, empty, repeated)
 
 
 def _cells(path: Path) -> tuple[list[str], list[dict[str, str]]]:
@@ -469,6 +480,7 @@ def _join(table: FeatureTable, labels: Labels, remarks: list[str]) -> dict[tuple
         by_file.setdefault(row["file"], []).append(index)
     found: dict[tuple[int, int, int], int] = {}
     missing: list[str] = []
+    repeated: list[str] = []
     labelled: set[int] = set()
     for number, file in enumerate(table.file):
         begin = int(table.start[number]) if table.start is not None else 0
@@ -476,6 +488,8 @@ def _join(table: FeatureTable, labels: Labels, remarks: list[str]) -> dict[tuple
         label = _label_of(by_file.get(meaning.get(file, ""), []), labels, begin, end)
         if label is None:
             missing.append(file)
+        elif (label, begin, end) in found:
+            repeated.append(file)
         else:
             labelled.add(label)
             found[label, begin, end] = number
@@ -494,6 +508,9 @@ def _join(table: FeatureTable, labels: Labels, remarks: list[str]) -> dict[tuple
         remarks.append(
             f"{len(absent)} labels of {labels.path.name} have no row in {table.path.name}, {absent[0]} first"
         )
+    for path, names in ((table.path, repeated), (labels.path, labels.repeated)):
+        if names:
+            remarks.append(f"{len(names)} rows of {path.name} repeat an earlier one and are left out, {names[0]} first")
     if labels.unlabelled:
         remarks.append(f"{labels.unlabelled} rows of {labels.path.name} have an empty label")
     if len(found) == len(labelled):

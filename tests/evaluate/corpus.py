@@ -60,3 +60,22 @@ def informative(
     offset = {row["speaker"]: random.normal(size=columns) * 0.3 for row in rows}
     x = [centres[CLASSES.index(str(row["emotion"]))] + offset[row["speaker"]] for row in rows]
     return np.array(x) + random.normal(size=(len(rows), columns))
+
+
+def numbers(speakers: int = 8, takes: int = 12, seed: int = 0) -> list[dict[str, object]]:
+    """Rows of labels that are numbers between 1 and 5."""
+    random = np.random.default_rng(seed)
+    return [
+        {"file": f"s{s}/{take}.wav", "speaker": f"s{s}", "valence": round(float(random.uniform(1, 5)), 2)}
+        for s in range(speakers)
+        for take in range(takes)
+    ]
+
+
+def linear(rows: Sequence[dict[str, object]], columns: int = 6, noise: float = 0.3, seed: int = 0) -> np.ndarray:
+    """Features of which a linear combination is the number, with noise, and a column that is constant."""
+    random = np.random.default_rng(seed)
+    y = np.array([row["valence"] for row in rows], float)
+    x = random.normal(size=(len(rows), columns)) * 2
+    x[:, 0] = y - x[:, 1:].sum(axis=1) + noise * random.normal(size=len(rows))
+    return np.column_stack([x, np.full(len(rows), 3.3)])

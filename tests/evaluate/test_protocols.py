@@ -42,6 +42,20 @@ def test_no_speaker_is_on_both_sides(corpus, name, seed):
             assert len(np.intersect1d(a, b)) == 0
 
 
+def test_numbers_are_stratified_by_their_fifths():
+    random = np.random.default_rng(0)
+    y, who = random.normal(size=200), np.array([f"s{i}" for i in random.integers(0, 40, 200)])
+    protocol = make_protocol("kfold:4", y, who, seed=1)
+    assert "similar shares of each fifth of the labels" in protocol.words
+    for fold in protocol.folds:
+        assert not set(who[fold.train]) & set(who[fold.test])
+        assert abs(np.mean(y[fold.test]) - y.mean()) < 0.25
+    # Few clips make fewer parts, and a fold for each.
+    assert len(make_protocol("random:10", y[:12], None).folds) == 10
+    for a, b in inner_folds(y, who):
+        assert not set(who[a]) & set(who[b])
+
+
 def test_repeats_are_drawn_anew():
     who = np.repeat([f"s{i}" for i in range(8)], 6)
     labels = np.tile(["a", "b", "c"], 16)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from corpus import CLASSES, clips, informative, write_labels, write_table
+from corpus import CLASSES, clips, informative, linear, numbers, write_labels, write_table
 
 from dsfx.errors import ConfigError, DsfxError, InputError
 from dsfx.evaluate import evaluate
@@ -165,7 +165,7 @@ def test_windows_vote(folder, tmp_path):
 
 def test_noise_is_at_chance_as_often_as_the_interval_says(tmp_path):
     """From features to intervals: classifiers that learn noise."""
-    from dsfx.evaluate import statistics
+    from dsfx.evaluate import scores, statistics
     from dsfx.evaluate.classifiers import classifier_of, learn
     from dsfx.evaluate.protocols import make_protocol
 
@@ -182,7 +182,7 @@ def test_noise_is_at_chance_as_often_as_the_interval_says(tmp_path):
             predicted[fold.test] = learn(
                 x, labels, speakers, fold.train, fold.test, classifier_of("linear-svm", (0.1,))
             ).predicted
-        counts = statistics.count(labels, predicted, speakers, sorted(CLASSES), sorted(set(speakers)))
+        counts = scores.count(labels, predicted, speakers, sorted(CLASSES), sorted(set(speakers)))
         widen = statistics.overlap([(len(fold.train), len(fold.test)) for fold in folds])
         ua, _ = statistics.interval(counts, times=500, seed=run, widen=widen)
         covered += ua.low <= 1 / 3 <= ua.high
@@ -190,6 +190,161 @@ def test_noise_is_at_chance_as_often_as_the_interval_says(tmp_path):
     assert np.mean(values) == pytest.approx(1 / 3, abs=0.015)
     # 95 % in 200 runs: fewer than 180 would happen by chance less than once in 500 times.
     assert covered >= 180, f"covered {covered} of 200"
+
+
+# Numbers -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def valence(tmp_path_factory) -> Path:
+    """A set that tells a number but for some noise, one with more noise, and one that tells nothing."""
+    folder = tmp_path_factory.mktemp("valence")
+    rows = numbers()
+    sets = {
+        "good": linear(rows, noise=0.3),
+        "fair": linear(rows, noise=2.0, seed=1),
+        "noise": np.random.default_rng(3).normal(size=(len(rows), 6)),
+    }
+    write_table(folder / "f.parquet", sets, [str(r["file"]) for r in rows])
+    write_labels(folder / "l.csv", rows)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def told(valence) -> dict:
+    return evaluate(
+        valence / "f.parquet", valence / "l.csv", valence / "out", column="valence", c=(0.01, 0.1, 1.0), times=500
+    )
+
+
+def test_numbers(valence, told):
+    assert told["task"] == "regression"
+    assert "the column valence holds 88 different numbers and is taken for numbers" in told["remarks"][0]
+    good, fair, noise = told["results"]
+    assert [r["set"] for r in told["results"]] == ["good", "fair", "noise"]
+    # Noise of 0.3 on labels with a deviation of 1.15: no regression does better, and a good one not much worse.
+    assert 0.3 * 0.8 < good["rmse"]["value"] < 0.3 * 1.3
+    assert 0.9 < good["ccc"]["low"] < good["ccc"]["value"] < good["ccc"]["high"] <= 1
+    assert good["pearson"]["value"] >= good["ccc"]["value"] > fair["ccc"]["value"] > 0.3
+    assert abs(noise["ccc"]["value"]) < 0.2
+    assert noise["ccc"]["low"] < 0
+    assert noise["chance"]["p"] > 0.05 > fair["chance"]["p"]
+    # Shuffled within speakers, labels keep the speakers' means.
+    assert abs(good["chance"]["ccc"]) < 0.2
+    assert all(set(s) == {"speaker", "clips", "ccc", "pearson", "rmse"} for s in good["per_speaker"])
+    assert all(fold["inner_ccc"][0] is not None for fold in good["folds"])
+    pair = next(p for p in told["comparisons"] if (p["better"]["set"], p["worse"]["set"]) == ("good", "noise"))
+    assert pair["p_holm"] < 0.05
+    assert "good with svr is better than noise with svr by" in pair["words"]
+    assert "in CCC" in pair["words"]
+
+
+def test_predictions_of_numbers_give_the_results(valence, told):
+    frame = pd.read_parquet(valence / "out" / "predictions.parquet")
+    for result in told["results"]:
+        mine = frame[frame["set"] == result["set"]]
+        assert mine["predicted"].dtype == mine["label"].dtype == float
+        assert np.sqrt(np.mean((mine["label"] - mine["predicted"]) ** 2)) == pytest.approx(
+            result["rmse"]["value"], abs=1e-6
+        )
+        assert np.corrcoef(mine["label"], mine["predicted"])[0, 1] == pytest.approx(
+            result["pearson"]["value"], abs=1e-6
+        )
+    again = evaluate(
+        valence / "f.parquet", valence / "l.csv", valence / "out", column="valence", c=(0.01, 0.1, 1.0), times=500
+    )
+    assert again["results"] == told["results"]
+
+
+def test_the_report_of_numbers(valence, told, capsys):
+    page = (valence / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2 + 3
+    assert page.count("<circle") == 3 + 3 * 8 + 3 * 96
+    assert "valence, as labelled" in page
+    assert "concordance" in methods(told)
+    assert "96 clips of 8 speakers were used (1.0" in methods(told)
+    terminal(told)
+    assert "RMSE" in capsys.readouterr().out
+
+
+def test_numbers_by_other_ways(valence, tmp_path):
+    table, labels = valence / "f.parquet", valence / "l.csv"
+    both = evaluate(
+        table, labels, column="valence", sets=("good",), classifiers=("svr", "ridge"), c=(1.0,), times=200,
+        protocol="kfold:4", repeats=2,
+    )  # fmt: skip
+    assert {r["classifier"] for r in both["results"]} == {"svr", "ridge"}
+    assert all(r["ccc"]["value"] > 0.9 for r in both["results"])
+    crossed = evaluate(
+        table, labels, column="valence", sets=("good",), test=(str(table), str(labels)), c=(1.0,), times=200,
+        allow_leakage=True,
+    )  # fmt: skip
+    assert crossed["results"][0]["ccc"]["value"] > 0.9
+    assert "p_mcnemar" not in crossed
+    forced = evaluate(table, labels, column="valence", sets=("good",), task="classification", c=(1.0,), times=200)
+    assert forced["task"] == "classification"
+    few = [r | {"valence": round(float(r["valence"]))} for r in numbers()]
+    rounded = write_labels(tmp_path / "few.csv", few)
+    found = evaluate(table, rounded, column="valence", sets=("good",), c=(1.0,), times=200)
+    assert found["task"] == "classification"
+    assert any("holds 5 different numbers and is taken for classes" in line for line in found["remarks"])
+    found = evaluate(table, rounded, column="valence", sets=("good",), task="regression", c=(1.0,), times=200)
+    assert found["results"][0]["ccc"]["value"] > 0.9
+
+
+def test_regressions_of_noise_tell_nothing():
+    """CCC is about 0, or a little below: such predictions are the mean of the training part, which is low where the
+    labels of the speaker that is left out are high."""
+    from dsfx.evaluate import scores, statistics
+    from dsfx.evaluate.classifiers import classifier_of, learn
+    from dsfx.evaluate.protocols import make_protocol
+
+    random = np.random.default_rng(0)
+    values, covered, above = [], 0, 0
+    for run in range(60):
+        rows = numbers(8, 8, seed=run)
+        y = np.array([float(row["valence"]) for row in rows])
+        speakers = np.array([str(row["speaker"]) for row in rows])
+        x = random.normal(size=(len(y), 5)).astype(np.float32)
+        folds = make_protocol("loso", y, speakers).folds
+        predicted = np.empty_like(y)
+        for fold in folds:
+            classifier = classifier_of("ridge", (0.01,))
+            predicted[fold.test] = learn(x, y, speakers, fold.train, fold.test, classifier).predicted
+        task = scores.task_of(y)
+        widen = statistics.overlap([(len(fold.train), len(fold.test)) for fold in folds])
+        sums = task.sums(y, predicted, speakers, sorted(set(speakers.tolist())))
+        ccc = statistics.interval(sums, task.scores, times=300, seed=run, widen=widen)[0]
+        values.append(ccc.value)
+        covered += ccc.low <= 0 <= ccc.high
+        above += ccc.low > 0
+    assert -0.1 < np.mean(values) < 0.02
+    # 97.5 % in 60 runs: more than 5 above 0 would happen by chance once in 300 times.
+    assert above <= 5, f"{above} of 60 intervals of noise are above 0"
+    assert covered >= 48, f"covered {covered} of 60"
+
+
+def test_windows_are_averaged(tmp_path):
+    rows = numbers()
+    x = np.repeat(linear(rows), 3, axis=0)
+    x += np.random.default_rng(0).normal(size=x.shape)
+    spans = [(k * 10**9, (k + 1) * 10**9) for _ in rows for k in range(3)]
+    table = write_table(tmp_path / "w.parquet", {"A": x}, [str(r["file"]) for r in rows for _ in range(3)], spans=spans)
+    labels = write_labels(tmp_path / "l.csv", rows)
+    each, voted = (
+        evaluate(table, labels, column="valence", vote=vote, c=(0.01,), times=200)["results"][0]
+        for vote in (False, True)
+    )
+    assert (each["clips"], voted["clips"]) == (288, 96)
+    assert voted["rmse"]["value"] < each["rmse"]["value"]
+
+
+def test_three_numbers(tmp_path):
+    rows = [{"file": f"{i}.wav", "speaker": f"s{i}", "valence": i} for i in range(3)]
+    table = write_table(tmp_path / "t.parquet", {"A": np.eye(3)}, [str(r["file"]) for r in rows])
+    labels = write_labels(tmp_path / "l.csv", rows)
+    found = evaluate(table, labels, tmp_path / "out", column="valence", task="regression", times=200)
+    assert found["results"][0]["clips"] == 3
 
 
 # Leakage -------------------------------------------------------------------------------------------------------------
@@ -281,7 +436,18 @@ def bad(change):
             {},
             "mixes numbers and words (1 and",
         ),
-        (lambda r: r | {"emotion": len(str(r)) / 7}, {}, "holds measurements"),
+        (lambda r: r, {"task": "regression"}, "--task regression needs numbers, and the column 'emotion' holds 'calm'"),
+        (
+            lambda r: r | {"emotion": 3},
+            {"task": "regression"},
+            "all 72 labelled clips are '3', expected at",
+        ),
+        (lambda r: r, {"task": "ranking"}, "--task ranking: expected auto"),
+        (
+            lambda r: r,
+            {"classifiers": ("ridge",)},
+            "--classifier ridge: is for regression, and the column 'emotion' is",
+        ),
         (lambda r: r, {"column": "mood"}, "no column 'mood'"),
         (lambda r: r, {"sets": ("B",)}, "no set 'B' in the tables; there are A"),
         (lambda r: r, {"times": 3}, "--bootstrap 3"),
@@ -346,11 +512,12 @@ def test_the_report_is_self_contained(folder, found):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_report_in_a_browser(folder, found, tmp_path, width):
+@pytest.mark.parametrize(("kind", "expected"), [("folder", (2, 3 + 18)), ("valence", (5, 3 + 24 + 288))])
+def test_the_report_in_a_browser(request, found, told, tmp_path, width, kind, expected):
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         pytest.skip("needs chromium")
-    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    page = (request.getfixturevalue(kind) / "out" / "report.html").read_text(encoding="utf-8")
     # The page measures itself: every picture has a size, and nothing is wider than the window.
     probe = """<script>addEventListener("load", () => {
       const boxes = [...document.querySelectorAll("svg")].map(s => s.getBoundingClientRect());
@@ -371,7 +538,7 @@ def test_the_report_in_a_browser(folder, found, tmp_path, width):
         check=True,
     )
     measured = json.loads(done.stdout.split("<title>")[1].split("</title>")[0].replace("&quot;", '"'))
-    assert measured == {"pictures": 2, "small": 0, "marks": 3 + 18, "over": 0}
+    assert measured == {"pictures": expected[0], "small": 0, "marks": expected[1], "over": 0}
     assert "CONSOLE" not in done.stderr
 
 

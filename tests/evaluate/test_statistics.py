@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, kstest
 
+from dsfx.evaluate import scores
 from dsfx.evaluate import statistics as s
 
 CLASSES = ["a", "b", "c", "d"]
@@ -24,7 +25,7 @@ def answers(random, true, skill, who=None, spread=0.0):
 
 
 def counts(true, predicted, who):
-    return s.count(true, predicted, who, CLASSES, sorted(set(who)))
+    return scores.count(true, predicted, who, CLASSES, sorted(set(who)))
 
 
 def test_ua_and_wa_are_those_of_scikit_learn():
@@ -34,8 +35,8 @@ def test_ua_and_wa_are_those_of_scikit_learn():
     true, who = corpus(random)
     predicted = answers(random, true, 0.4)
     pooled = counts(true, predicted, who).sum(axis=0)
-    assert s.unweighted(pooled) == pytest.approx(balanced_accuracy_score(true, predicted))
-    assert s.weighted(pooled) == pytest.approx(accuracy_score(true, predicted))
+    assert scores.unweighted(pooled) == pytest.approx(balanced_accuracy_score(true, predicted))
+    assert scores.weighted(pooled) == pytest.approx(accuracy_score(true, predicted))
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():
@@ -60,7 +61,7 @@ def test_noise_is_at_chance():
         predicted = answers(random, true, 0.0)
         ua, _ = s.interval(counts(true, predicted, who), times=300, seed=run)
         covered += ua.low <= 0.25 <= ua.high
-        mean, _, p = s.chance(true, predicted, who, CLASSES, times=99, seed=run)
+        mean, _, p = s.chance(true, predicted, who, scores.task_of(np.array(CLASSES)), times=99, seed=run)
         values.append(mean)
         small += p <= 0.05
     assert covered >= 180, f"covered {covered} of 200"
@@ -109,11 +110,11 @@ def test_the_permutation_test_is_what_it_says():
     random = np.random.default_rng(6)
     true, who = corpus(random, 6, 12)
     a, b = counts(true, answers(random, true, 0.4), who), counts(true, answers(random, true, 0.55), who)
-    observed = s.unweighted(b.sum(axis=0)) - s.unweighted(a.sum(axis=0))
+    observed = scores.unweighted(b.sum(axis=0)) - scores.unweighted(a.sum(axis=0))
     extreme = 0
     for flips in product([False, True], repeat=6):
         mask = np.array(flips)[:, None, None]
-        gap = s.unweighted(np.where(mask, a, b).sum(axis=0)) - s.unweighted(np.where(mask, b, a).sum(axis=0))
+        gap = scores.unweighted(np.where(mask, a, b).sum(axis=0)) - scores.unweighted(np.where(mask, b, a).sum(axis=0))
         extreme += abs(gap) >= abs(observed) - 1e-12
     found = s.compare(a, b)
     assert found.p == pytest.approx(extreme / 64)

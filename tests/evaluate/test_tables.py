@@ -82,6 +82,24 @@ def test_several_tables_and_concatenations(tmp_path):
         gather(tables, known, ["B"])
 
 
+def test_rows_that_repeat_others_are_left_out(tmp_path):
+    table = write_table(tmp_path / "t.parquet", {"A": np.eye(3)}, ["a.wav", "b.wav", "a.wav"])
+    found = gather([open_table(table)], labels(tmp_path, ["a.wav", "b.wav"]), [])
+    np.testing.assert_array_equal(found.features["A"], np.eye(3)[:2])
+    assert found.remarks == ["1 rows of t.parquet repeat an earlier one and are left out, a.wav first"]
+    twice = [{"file": "b.wav", "emotion": "x"}, {"file": "a.wav", "emotion": "y"}, {"file": "b.wav", "emotion": "x"}]
+    known = read_labels(write_labels(tmp_path / "l.csv", twice), "emotion")
+    assert (len(known.rows), known.repeated) == (2, ["b.wav"])
+
+
+def test_row_numbers_of_pandas_are_no_features(tmp_path):
+    frame = pd.DataFrame({"file": ["a.wav", "b.wav"], "f0": [1.0, 2.0]}, index=[7, 9])
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_csv(tmp_path / "t.csv")
+    assert open_table(tmp_path / "t.parquet").sets == {"t": ["f0"]}
+    assert open_table(tmp_path / "t.csv").sets == {"t": ["f0"]}
+
+
 def test_a_table_of_another_program(tmp_path):
     frame = pd.DataFrame({"file": ["a.wav", "b.wav"], "f0": [1.0, np.nan], "count": [3, 4], "note": ["x", "y"]})
     frame.to_parquet(tmp_path / "theirs.parquet")
