@@ -9,7 +9,7 @@ fitted to the training part alone either way, so the predictions are those of th
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -144,6 +144,7 @@ class Outcome:
     seconds : of work.
     missing : NaN in the training part.
     notes : what went wrong on the way.
+    every : (clips,) for each parameters of the grid, where the choice is left to the caller.
     """
 
     predicted: Values
@@ -152,6 +153,7 @@ class Outcome:
     seconds: float
     missing: int
     notes: list[str]
+    every: list[Values] = field(default_factory=list)
 
 
 def check_size(classifier: Classifier, clips: int, columns: int) -> None:
@@ -188,6 +190,7 @@ def learn(
     classifier: Classifier,
     *,
     seed: int = 0,
+    tune: bool = True,
 ) -> Outcome:
     """Tune on the training part, learn from it, and predict the test part.
 
@@ -200,11 +203,18 @@ def learn(
     classifier : Classifier
     seed : int
         Of the classifiers that start at random.
+    tune : bool
+        Whether to choose the parameters here. Without, the outcome has the predictions for all of them.
     """
     began = time.perf_counter()
     y = labels[train]
     if len(set(y)) == 1:
         return Outcome(np.full(len(test), y[0]), {}, [], 0.0, 0, [f"all clips to learn from are {y[0]}"])
+    if not tune:
+        remarks: list[str] = []
+        predict, missing = _fitted(x, labels, train, test, classifier.name, seed, remarks)
+        every = [predict(parameters) for parameters in classifier.grid]
+        return Outcome(every[0], {}, [], time.perf_counter() - began, missing, list(dict.fromkeys(remarks)), every)
     chosen, scores, notes = choose(x, y, None if speakers is None else speakers[train], classifier, seed, train)
     predict, missing = _fitted(x, labels, train, test, classifier.name, seed, notes)
     predicted = predict(chosen)

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 from ..errors import ConfigError
-from .arrays import Texts, Values
-from .folded import Own
+from .arrays import Matrix, Texts, Values
 from .protocols import Protocol
 from .scores import Task
 from .tables import Clips
 
-__all__ = ["GRID", "NUMBERS", "Data", "Options", "Parameters"]
+__all__ = ["GRID", "NUMBERS", "Data", "Options", "Own", "Parameters"]
 
 Parameters = dict[str, float]
 """Of a classifier: C, gamma."""
@@ -63,6 +62,20 @@ class Options:
                 "--save: a stored classifier meets clips of unknown speakers, so it cannot standardise by speaker; "
                 "expected --standardise global"
             )
+
+
+@dataclass(frozen=True)
+class Own:
+    """Columns of a set whose values depend on the fold.
+
+    Attributes
+    ----------
+    first : the first of these columns in the set.
+    values : (clips, columns) by the name of the fold.
+    """
+
+    first: int
+    values: dict[str, Matrix]
 
 
 @dataclass(frozen=True)

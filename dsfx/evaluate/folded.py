@@ -6,34 +6,23 @@ two extractors have nothing to do with each other, so the rows of different fold
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, InputError
+from .arrays import Values
+from .classifiers import Classifier, Outcome, quality
+from .data import Own
 from .protocols import Fold, Protocol
 from .tables import Clips, FeatureTable, open_table
 
-__all__ = ["Own", "make_folded", "mapped", "mixed", "only", "own_features", "put"]
+__all__ = ["chosen", "make_folded", "mapped", "mixed", "only", "own_features", "put"]
 
 Matrix = NDArray[np.float32]
 Rows = NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Own:
-    """Columns of a set whose values depend on the fold.
-
-    Attributes
-    ----------
-    first : the first of these columns in the set.
-    values : (clips, columns) by the name of the fold.
-    """
-
-    first: int
-    values: dict[str, Matrix]
 
 
 def put(x: Matrix, own: Sequence[Own], fold: str) -> Matrix:
@@ -98,6 +87,34 @@ def _by_fold(table: FeatureTable, columns: Sequence[str], rows: Rows) -> dict[st
             raise InputError(f"{path}: has no row of {absent[0]}; it belongs to another training than {table.path}")
         values[rest] = others.load(columns, np.array([places[files[i]] for i in rest], np.intp))
         found[name] = values
+    return found
+
+
+def chosen(outcomes: Sequence[tuple[Fold, Outcome]], labels: Values, classifier: Classifier) -> list[Outcome]:
+    """Choose the parameters of every fold by what they were worth in the other folds.
+
+    Clips that an extractor has learned from are told apart by it far better than others, whatever the classifier, so
+    an inner cross-validation among them cannot choose. The test clips of the other folds were heard by neither
+    their extractor nor their classifier, and are of other speakers than the fold's own.
+
+    Parameters
+    ----------
+    outcomes : folds with the predictions for the whole grid.
+    labels : (clips,)
+    classifier : Classifier
+    """
+    found = []
+    for fold, own in outcomes:
+        others = [(labels[other.test], outcome.every) for other, outcome in outcomes if other is not fold]
+        usable = [(true, every) for true, every in others if every]
+        if not own.every or not usable:
+            found.append(own)
+            continue
+        true = np.concatenate([part for part, _ in usable])
+        cells = range(len(classifier.grid))
+        scores = [quality(true, np.concatenate([every[cell] for _, every in usable])) for cell in cells]
+        best = int(np.argmax(scores))
+        found.append(replace(own, predicted=own.every[best], parameters=classifier.grid[best], inner=scores, every=[]))
     return found
 
 

@@ -91,6 +91,11 @@ def methods(found: dict[str, Any]) -> str:
         + (" of whole speakers" if data["speakers"] else "")
         + "; of equally good ones the smallest C was taken. "
     )
+    if found["protocol"]["name"] == "out-of-fold":
+        inner = (
+            f"Parameters of a fold were chosen by the {kind.label} in the other folds, whose test clips are of other "
+            "speakers; of equally good ones the smallest C was taken. "
+        )
     widened = found["protocol"]["intervals_widened"]
     training = (
         f"They were widened by the factor {widened:.2f}, since the training parts of the folds overlap (Nadeau and "

@@ -24,7 +24,7 @@ from ..store import digest
 from . import folded, leakage, statistics
 from .arrays import Doubles, Matrix, Texts, Values
 from .classifiers import CLASSIFIERS, DEFAULT, Classifier, Outcome, check_size, classifier_of, learn
-from .data import NUMBERS, Data, Options
+from .data import NUMBERS, Data, Options, Own
 from .protocols import Fold, Protocol, make_protocol, shares
 from .scaling import Standard
 from .scores import task_of
@@ -99,13 +99,21 @@ def evaluate(
         except OSError as error:
             raise OutputError(f"-o {folder}: {error.strerror}; expected a folder that can be written") from None
     outcomes = _compute(data, classifiers, chosen, folder, jobs, on_progress)
+    if data.clips.fold:
+        for name in data.clips.features:
+            for classifier in classifiers:
+                parts = [(fold, outcomes[name, classifier.name, fold.name]) for fold in data.protocol.folds]
+                settled = folded.chosen(parts, data.labels, classifier)
+                outcomes |= {
+                    (name, classifier.name, fold.name): each for (fold, _), each in zip(parts, settled, strict=True)
+                }
     results, predictions = _results(data, classifiers, outcomes, chosen)
     found: dict[str, Any] = {
         "task": data.task.name,
         "results": results,
         "comparisons": _comparisons(results, data, predictions, chosen),
         "protocol": {
-            "name": chosen.protocol if chosen.test is None else "cross-corpus",
+            "name": data.protocol.name,
             "words": data.protocol.words,
             "folds": len(data.protocol.folds),
             "repeats": data.protocol.repeats,
@@ -358,13 +366,14 @@ def _compute(
         prepared, own = data.clips.features, data.own
     tasks = [(name, c, fold) for name in prepared for c in classifiers for fold in data.protocol.folds]
     keys = _keys(prepared, own, data, options)
+    tune = not data.clips.fold
     outcomes: dict[tuple[str, str, str], Outcome] = {}
     places: dict[tuple[str, str, str], Path] = {}
     waiting: list[Task] = []
     for name, classifier, fold in tasks:
         identity = (name, classifier.name, fold.name)
         if folder is not None:
-            key = digest(keys[name], asdict(classifier), fold.train.tolist(), fold.test.tolist())
+            key = digest(keys[name], asdict(classifier), fold.train.tolist(), fold.test.tolist(), tune)
             places[identity] = folder / ".folds" / f"{key}.json"
             if (known := _load(places[identity])) is not None:
                 outcomes[identity] = known
@@ -379,7 +388,12 @@ def _compute(
         if folder is not None:
             place = places[identity]
             temporary = place.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps(asdict(outcome) | {"predicted": outcome.predicted.tolist()}))
+            temporary.write_text(
+                json.dumps(
+                    asdict(outcome)
+                    | {"predicted": outcome.predicted.tolist(), "every": [each.tolist() for each in outcome.every]}
+                )
+            )
             temporary.replace(place)
         progress(len(outcomes), len(tasks))
 
@@ -399,6 +413,7 @@ def _compute(
                     fold.test,
                     classifier,
                     seed=options.seed,
+                    tune=tune,
                 ),
             )
         return outcomes
@@ -418,6 +433,7 @@ def _compute(
                     fold,
                     classifier,
                     options.seed,
+                    tune,
                 ): (name, classifier, fold)
                 for name, classifier, fold in waiting
             }
@@ -428,20 +444,19 @@ def _compute(
 
 def _work(
     path: str,
-    own: list[folded.Own],
+    own: list[Own],
     labels: Values,
     speakers: Texts | None,
     fold: Fold,
     classifier: Classifier,
     seed: int,
+    tune: bool,
 ) -> Outcome:
     x = folded.put(np.load(path, mmap_mode="r"), own, fold.name)
-    return learn(x, labels, speakers, fold.train, fold.test, classifier, seed=seed)
+    return learn(x, labels, speakers, fold.train, fold.test, classifier, seed=seed, tune=tune)
 
 
-def _keys(
-    prepared: dict[str, Matrix], own: dict[str, list[folded.Own]], data: Data, options: Options
-) -> dict[str, str]:
+def _keys(prepared: dict[str, Matrix], own: dict[str, list[Own]], data: Data, options: Options) -> dict[str, str]:
     import sklearn
 
     speakers = None if data.speakers is None else data.speakers.tolist()
@@ -461,7 +476,8 @@ def _keys(
 def _load(place: Path) -> Outcome | None:
     try:
         stored = json.loads(place.read_text())
-        return Outcome(**stored | {"predicted": np.array(stored["predicted"])})
+        every = [np.array(each) for each in stored["every"]]
+        return Outcome(**stored | {"predicted": np.array(stored["predicted"]), "every": every})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -12,6 +12,9 @@ from corpus import CLASSES, clips, informative, write_labels, write_table
 import dsfx
 from dsfx.errors import ConfigError, InputError
 from dsfx.evaluate import evaluate
+from dsfx.evaluate.classifiers import Outcome, classifier_of
+from dsfx.evaluate.folded import chosen
+from dsfx.evaluate.protocols import Fold
 
 C = (0.01, 0.1)
 ROWS = clips()
@@ -70,11 +73,12 @@ def run(folder: Path, features: str, *args: object, **options: object) -> dict:
 
 def test_each_fold_learns_from_its_own_extractor(folder, tmp_path):
     sets = ("deep", "deep+crafted", "crafted+deep", "crafted")
-    found = run(folder, "model", tmp_path / "out", tables=(str(folder / "other.parquet"),), sets=sets)
+    fixed = {"c": (0.01,)}
+    found = run(folder, "model", tmp_path / "out", tables=(str(folder / "other.parquet"),), sets=sets, **fixed)
     results = {r["set"]: r for r in found["results"]}
     # The order of columns does not matter: as if there was one extractor, and far better than mixed ones.
-    one = run(folder, "turned.parquet", sets=("view0",), protocol="column:fold")["results"][0]
-    mixed = run(folder, "model/oof.parquet", protocol="column:fold")["results"][0]
+    one = run(folder, "turned.parquet", sets=("view0",), protocol="column:fold", **fixed)["results"][0]
+    mixed = run(folder, "model/oof.parquet", protocol="column:fold", **fixed)["results"][0]
     assert results["deep"]["confusion"] == one["confusion"]
     assert results["deep"]["ua"]["value"] > mixed["ua"]["value"] + 0.2
     assert results["deep+crafted"]["confusion"] == results["crafted+deep"]["confusion"]
@@ -151,3 +155,21 @@ def test_tables_with_further_columns_can_be_read(folder):
     frame = dsfx.read(folder / "model" / "oof.parquet")
     assert frame.shape == (len(ROWS), 12)
     assert len(CLASSES) == 3
+
+
+def test_parameters_of_a_fold_are_chosen_in_the_others():
+    labels = np.array(list("aabbaabbaabb"))
+    folds = [
+        Fold(str(k), 0, np.setdiff1d(np.arange(12), np.arange(4 * k, 4 * k + 4)), np.arange(4 * k, 4 * k + 4))
+        for k in range(3)
+    ]
+    right, wrong, half = np.array(list("aabb")), np.array(list("bbaa")), np.array(list("aaba"))
+    # In its own fold the first is best for all of them; what counts is what the others say.
+    every = [[right, wrong, half], [right, half, wrong], [wrong, right, right]]
+    parts = [(fold, Outcome(each[0], {}, [], 0.0, 0, [], each)) for fold, each in zip(folds, every, strict=True)]
+    classifier = classifier_of("linear-svm", (0.1, 1.0, 10.0), 12)
+    found = chosen(parts, labels, classifier)
+    assert [outcome.parameters["C"] for outcome in found] == [1.0, 10.0, 0.1]
+    assert [outcome.predicted.tolist() for outcome in found] == [wrong.tolist(), wrong.tolist(), wrong.tolist()]
+    assert found[2].inner == [1.0, 0.375, 0.375]
+    assert not found[0].every
