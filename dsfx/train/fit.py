@@ -347,7 +347,7 @@ def one_epoch(
             goal = share * auxiliary[numbers] + (1 - share) * auxiliary[partners]
             loss = loss + recipe.auxiliary * nn.functional.smooth_l1_loss(regressed, torch.from_numpy(goal).to(device))
         if not torch.isfinite(loss):
-            return float(loss), 0.0
+            return loss.item(), 0.0
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..evaluate import statistics
+from ..evaluate.scores import count
 from ..store import Column, schema_of
 from .data import Clip
 from .folds import Part
@@ -42,7 +43,7 @@ def metrics(
         who = np.array([clip.speaker for clip in clips if clip.corpus == corpus])
         names = sorted(set(who.tolist()))
         labels = np.array(classes)
-        counts = statistics.count(labels[targets[own]], labels[found[own]], who, classes, names)
+        counts = count(labels[targets[own]], labels[found[own]], who, classes, names)
         ua, wa = statistics.interval(counts)
         entry: dict[str, Any] = {"name": corpus, "classes": len(np.unique(targets[own])), "files": int(own.sum())}
         for key, value in (("uar", ua), ("wa", wa)):

@@ -49,12 +49,10 @@ def read_start(path: Path, config: Configuration) -> Start:
         content = file.read_bytes()
         with np.load(file, allow_pickle=False) as found:
             weights = dict(found)
-        if path.is_dir():
-            hashes = (folder / "hashes.txt").read_text(encoding="ascii").split()
-        else:
-            import pyarrow.parquet as pq
-
-            hashes = pq.read_table(file.with_suffix(".parquet"), columns=["hash"])["hash"].to_pylist()
+        hashes = set((folder / "hashes.txt").read_text(encoding="ascii").split())
+        if not path.is_dir():
+            # Beside its own clips a fold has heard what its training had begun with.
+            hashes = hashes - hashes_of(folder / "oof.parquet") | hashes_of(file.with_suffix(".parquet"))
     except OSError as error:
         raise InputError(
             f"--start {path}: {error.filename}: {error.strerror}; expected a folder that dsfx train made, or "
@@ -73,6 +71,13 @@ def read_start(path: Path, config: Configuration) -> Start:
     words = f"{table.get('name', folder.name)}{'' if path.is_dir() else ' ' + file.stem}"
     licence = table.get("licence", "unspecified")
     return Start(f"{words} ({licence})", weights, frozenset(hashes), sha256(content).hexdigest())
+
+
+def hashes_of(table: Path) -> set[str]:
+    """The hashes of a table's clips."""
+    import pyarrow.parquet as pq
+
+    return set(pq.read_table(table, columns=["hash"])["hash"].to_pylist())
 
 
 def check_unheard(start: Start, hashes: Collection[str]) -> None:
