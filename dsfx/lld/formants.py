@@ -15,9 +15,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from .fft import LANES
+from .fft import LANES, vectors
 from .framing import Framing, round_half_away
-from .pitch import vectors
 
 __all__ = ["FormantModel", "formant_model", "formants", "polynomial_roots"]
 

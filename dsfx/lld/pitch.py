@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from .fft import LANES
+from .fft import LANES, vectors
 from .framing import Framing
 
 __all__ = ["OctaveAxis", "Path", "candidates", "octave_axis", "octave_spectrum", "semitones", "subharmonic_sum"]
@@ -164,11 +164,6 @@ def octave_spectrum(magnitude: F32, axis: OctaveAxis, *, frames: int = LANES) ->
     _octave(magnitude, used, *tables, latest, number, kept, value, curve, out)
     out[:, used:] = 0
     return out
-
-
-def vectors(frames: int) -> int:
-    """Lanes to compute for `frames` lanes in use: whole vector registers."""
-    return min(-(-frames // 16) * 16, LANES)
 
 
 # In the kernels below rows are addressed by unsigned indices instead of being sliced off: an index that cannot be
@@ -378,12 +373,13 @@ def _candidates(sums, mean, start, spacing, frequency, voicing, score):  # type:
     best = np.empty((LANES, slots), np.int64)
     bar = np.full(LANES, np.float32(-1))
     # Whether there is a peak above the lowest of them in a lane; eight lanes to a word.
-    flags = np.zeros(LANES, np.uint8)
+    width = np.uint64(-(-frames // 8) * 8)
+    flags = np.zeros(width, np.uint8)
     words = flags.view(np.uint64)
     lanes = np.empty(9, np.int64)
     for i in range(one, bins - one):
         h, j = i - one, i + one
-        for n in range(LANES):
+        for n in range(width):
             here = sums[i, n]
             flags[n] = (sums[h, n] < here) & (here > sums[j, n]) & (here > bar[n])
         for w in range(len(words)):
