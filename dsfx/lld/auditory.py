@@ -16,6 +16,7 @@ from ..errors import AudioError, ConfigError
 from .elementary import exp2, log2
 from .fft import LANES
 from .framing import Framing, round_half_away
+from .wide import wide
 
 __all__ = ["MelBank", "Rasta", "auditory_spectrum", "band_mean", "mel_bands", "mel_bank", "mfcc"]
 
@@ -258,6 +259,7 @@ def _mel_bands(power: F32, upper: I64, weight: F32, bands: F32) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _compress(mel: F32, equal_loudness: F32, floor: np.float32, compression: float, spectrum: F32) -> None:
+    wide()
     # The C library's power function cannot be vectorised. This one is good to 1e-14, which is enough unless single
     # precision rounds what lies within that differently: one value in a million, computed again.
     unsure = np.empty(LANES, np.bool_)

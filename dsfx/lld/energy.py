@@ -5,6 +5,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .framing import FrameBuffer, Framing
+from .wide import wide
 
 __all__ = ["ZeroCrossings", "mean_square_energy", "rms_energy", "zero_crossing_rate"]
 
@@ -66,6 +67,7 @@ class ZeroCrossings:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _crossings(samples: F32, length: int, step: int, rate: F32) -> None:
+    wide()
     # The criterion is local, so it is decided once per sample and not once per frame.
     crossing = np.zeros(len(samples), np.uint8)
     for i in range(np.uint64(1), np.uint64(len(samples) - 1)):

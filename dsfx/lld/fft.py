@@ -11,16 +11,29 @@ The exponent is positive (imaginary parts are the negative of `numpy.fft.rfft`'s
 """
 
 import math
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
+from .wide import wide
 
-__all__ = ["LANES", "Plan", "complex_transform", "lane_array", "plan", "real_magnitude", "real_spectrum", "vectors"]
+__all__ = [
+    "LANES",
+    "Plan",
+    "complex_transform",
+    "lane_array",
+    "plan",
+    "real_magnitude",
+    "real_spectrum",
+    "scratch",
+    "vectors",
+]
 
 LANES = 64
 """Frames per block."""
@@ -175,11 +188,27 @@ def _real_twiddles(n: int) -> tuple[F32, F32]:
     return np.float32(0.5) - sine, cosine
 
 
-def lane_array(rows: int) -> F32:
+def lane_array(rows: int, dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
     """Zeros of shape (rows, 64), aligned so that a row begins with a cache line: unaligned ones cost a fifth more."""
-    raw = np.zeros(rows * LANES + 16, np.float32)
-    start = -raw.ctypes.data % 64 // raw.itemsize
-    return raw[start : start + rows * LANES].reshape(rows, LANES)
+    size = np.dtype(dtype).itemsize * LANES * rows
+    raw = np.zeros(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(dtype).reshape(rows, LANES)
+
+
+def scratch(name: str, rows: int, dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
+    """A `lane_array` with anything in it, the same for all of a thread's calls with this name.
+
+    For what is not needed after the call: fresh arrays of this size cost a good part of what is done with them.
+    """
+    array = getattr(_scratch, name, None)
+    if array is None or len(array) != rows:
+        array = lane_array(rows, dtype)
+        setattr(_scratch, name, array)
+    return array
+
+
+_scratch = threading.local()
 
 
 def vectors(frames: int) -> int:
@@ -246,6 +275,7 @@ def real_magnitude(re: F32, im: F32, tables: Plan, magnitude: F32, *, width: int
 
 @_kernel
 def _complex(re: F32, im: F32, lanes: int, nodes: I64, twiddles: F32) -> None:
+    wide()
     width = np.uint64(lanes)
     for node in range(len(nodes)):
         kind, start, length, row = nodes[node]
@@ -271,6 +301,7 @@ def _complex(re: F32, im: F32, lanes: int, nodes: I64, twiddles: F32) -> None:
 
 @_kernel
 def _t1_node(re: F32, im: F32, twiddles: F32, width: int) -> None:
+    wide()
     q = np.uint64(len(twiddles))
     h = np.uint64(len(twiddles) // 2)
     eta = ETA
@@ -315,6 +346,7 @@ def _t1_node(re: F32, im: F32, twiddles: F32, width: int) -> None:
 
 @_kernel
 def _t2_node(re: F32, im: F32, twiddles: F32, width: int) -> None:
+    wide()
     q = np.uint64(len(twiddles))
     eta = ETA
     for j in range(q):

@@ -16,6 +16,7 @@ from ..errors import ConfigError
 from .elementary import log2
 from .fft import LANES
 from .framing import Framing
+from .wide import wide
 
 __all__ = [
     "alpha_ratio",
@@ -253,6 +254,7 @@ def _band_energy(power: F32, bins: I64, weights: F64, total: F64, result: F32) -
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _power_sums(power: F32, frequencies: F64, sums: F64) -> None:
+    wide()
     sums[:] = 0
     total, first = sums[0], sums[1]
     for k in range(1, len(power)):
@@ -338,6 +340,7 @@ def _moments(power: F32, sums: F64, mean: F64, frequencies: F64, work: F64, resu
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _entropy(power: F32, sums: F64, floor: float, total: F64, work: F64, result: F32) -> None:
+    wide()
     least = np.float64(np.float32(floor))
     for i in range(LANES):
         total[i] = max(sums[0, i], least)
@@ -365,6 +368,7 @@ def _sharpness(power: F32, sums: F64, weights: F64, result: F32) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _harmonicity(power: F32, extremum: F32, result: F32) -> None:
+    wide()
     result[:] = 0
     extremum[:] = -1  # none yet: powers are not negative
     for k in range(np.uint64(3), np.uint64(len(power) - 2)):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from .fft import LANES, lane_array, plan, real_magnitude, real_spectrum, vectors
 from .framing import Framing
+from .wide import wide
 
 __all__ = ["FrameSpectra", "SpectrumBlock", "frames_transformed"]
 
@@ -153,6 +154,7 @@ class FrameSpectra:
 def _cut(
     samples: F32, step: int, window: F32, pad: int, windowed_energy: bool, hops: F32, even: F32, odd: F32, energy: F64
 ) -> None:
+    wide()
     # Sample i of the frame in lane l is sample i % step of hop l + i // step. With the hops as columns the 64 frames'
     # samples i lie next to each other, and each sample is moved once for all the frames it belongs to.
     rows, columns = hops.shape
