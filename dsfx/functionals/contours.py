@@ -42,24 +42,27 @@ class Contours:
             raise ValueError(f"contours: expected shape (frames >= 1, contours), got {x.shape}")
         self.x = x
         self.count = int(x.shape[1])
-        self.n = np.full(self.count, x.shape[0], np.int64)
+        self.n = np.empty(self.count, np.int64)
         if nonzero:
-            self.x = np.zeros_like(x)
-            _close_gaps(x, self.x, self.n)
-            self.x = self.x[: max(1, int(self.n.max(initial=0)))]
-        basics = np.zeros((4, self.count), F32)
-        _basics(self.x, self.n, np.zeros(self.count), basics)
-        self.minimum: Float32s = basics[0]
-        self.maximum: Float32s = basics[1]
-        self.range: Float32s = basics[2]
-        self.mean: Float32s = basics[3]
+            closed = np.zeros_like(x)
+            self.x = closed[: _close_gaps(x, closed, self.n)]
+        else:
+            self.n[:] = len(x)
+        basics = np.empty((4, self.count), F32)
+        _basics(self.x, self.n, basics)
+        self.minimum: Float32s
+        self.maximum: Float32s
+        self.range: Float32s
+        self.mean: Float32s
+        self.minimum, self.maximum, self.range, self.mean = basics
         self._rows: Float32s | None = None
 
     @property
     def rows(self) -> Float32s:
         """The same values, shape (contours, frames)."""
         if self._rows is None:
-            self._rows = np.ascontiguousarray(self.x.T)
+            self._rows = np.empty(self.x.shape[::-1], F32)
+            _transpose(self.x, self._rows)
         return self._rows
 
     def ascending(self) -> Float32s:
@@ -72,17 +75,33 @@ class Contours:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _close_gaps(x: Float32s, out: Float32s, n: NDArray[np.int64]) -> None:
+def _close_gaps(x: Float32s, out: Float32s, n: NDArray[np.int64]) -> int:
+    """Return the length of the longest contour, but at least 1."""
     n[:] = 0
     for i in range(x.shape[0]):
         for c in range(x.shape[1]):
             if x[i, c] != 0:
                 out[n[c], c] = x[i, c]
                 n[c] += 1
+    longest = 1
+    for c in range(n.size):
+        longest = max(longest, n[c])
+    return longest
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _basics(x: Float32s, n: NDArray[np.int64], total: NDArray[np.float64], out: Float32s) -> None:
+def _transpose(x: Float32s, out: Float32s) -> None:
+    # In strips, so that what is written next to each other is written soon after each other.
+    for first in range(0, x.shape[1], 16):
+        last = min(first + 16, x.shape[1])
+        for i in range(x.shape[0]):
+            for c in range(first, last):
+                out[c, i] = x[i, c]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _basics(x: Float32s, n: NDArray[np.int64], out: Float32s) -> None:
+    total = np.zeros(n.size)
     low, high, spread, mean = out[0], out[1], out[2], out[3]  # unpacked at once, the loops would not vectorise
     low[:] = x[0]
     high[:] = x[0]

@@ -102,7 +102,7 @@ def _scale(values: NDArray[np.float32], scaled: NDArray[np.float32]) -> bool:
     bad = 0
     for i in range(len(values)):
         x = values[i]
-        bad += not x - x == 0
+        bad += x - x != 0
         scaled[i] = min(max(x * np.float32(32768), np.float32(-32768)), np.float32(32767)) / np.float32(32767)
     return bad == 0
 
