@@ -61,8 +61,7 @@ class Contours:
     def rows(self) -> Float32s:
         """The same values, shape (contours, frames)."""
         if self._rows is None:
-            self._rows = np.empty(self.x.shape[::-1], F32)
-            _transpose(self.x, self._rows)
+            self._rows = np.ascontiguousarray(self.x.T)
         return self._rows
 
     def ascending(self) -> Float32s:
@@ -87,16 +86,6 @@ def _close_gaps(x: Float32s, out: Float32s, n: NDArray[np.int64]) -> int:
     for c in range(n.size):
         longest = max(longest, n[c])
     return longest
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _transpose(x: Float32s, out: Float32s) -> None:
-    # In strips, so that what is written next to each other is written soon after each other.
-    for first in range(0, x.shape[1], 16):
-        last = min(first + 16, x.shape[1])
-        for i in range(x.shape[0]):
-            for c in range(first, last):
-                out[c, i] = x[i, c]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
