@@ -2,9 +2,9 @@
 
     python benchmarks/one_pass.py FOLDER [--rounds N] [--set NAME ...]
 
-Runs `dsfx extract` over a folder of recordings as a user would (one worker, processes of their own): once with all sets,
-and once with each of them. One after the other is one pair; printed are the medians over the rounds in seconds, wall and
-processor time, and the ratio of the separate runs' sum to the one run, with its range.
+Runs `dsfx extract` over a folder of recordings as a user would (one worker, processes of their own): once with all
+sets, and once with each of them. Printed are the medians over the rounds in seconds, wall and processor time, and the
+ratio of the separate runs' sum to the one run in the same round, with its range.
 
 The sets share decoding, resampling, spectra, candidates of F0 and the start of the process.
 """

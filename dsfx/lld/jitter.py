@@ -84,8 +84,7 @@ class Cycles:
         # Not the hop in samples: the quotient of two rounded numbers may land just above an integer.
         self.advance = math.ceil(framing.hop / self.period)
         lags = math.ceil(longest / self.period) + 2
-        self.work = np.zeros((6, 2 * lags + 18))  # the last row stays: reciprocals
-        self.work[5, 1:] = 1 / np.arange(1, self.work.shape[1])
+        self.work = workspace(lags)
         self.average = np.zeros(lags, np.float32)
         self.starts = np.zeros(4 * framing.length + 16, np.int64)
         self.position = np.zeros(3, np.int64)
@@ -136,6 +135,13 @@ class Cycles:
             out,
         )
         return out
+
+
+def workspace(longest: int) -> NDArray[np.float64]:
+    """Rows for `_correlate` with periods of up to `longest` samples; the last one stays, reciprocals of lags."""
+    work = np.zeros((6, 2 * longest + 18))
+    work[5, 1:] = 1 / np.arange(1, work.shape[1])
+    return work
 
 
 @_kernel
@@ -322,7 +328,7 @@ def _extent(values):  # type: ignore[no-untyped-def]
         e, f, g, h = max(e, p), max(f, q), max(g, r), max(h, s)
     for n in range(max(size - 3, 0), size):
         a, e = min(a, values[n]), max(e, values[n])
-    return np.float32(max(max(e, f), max(g, h)) - min(min(a, b), min(c, d)))
+    return np.float32(max(e, f, g, h) - min(a, b, c, d))
 
 
 @_kernel
