@@ -199,6 +199,64 @@ def describe(name: str, column: str | None) -> None:
     click.echo(text_of(name, column))
 
 
+class _Corpora(click.Command):
+    """A command whose help ends with the corpora it knows."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from .corpora import CORPORA, RULES
+
+        with formatter.section("Corpora"):
+            formatter.write_dl(
+                [(name, f"{corpus.title}: {corpus.example}") for name, corpus in CORPORA.items()] + [*RULES.items()]
+            )
+
+
+def _pairs(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    for value in values:
+        if not all(value.partition("=")):
+            raise click.BadParameter(f"{value}: expected OLD=NEW, such as calm=neutral")
+    return {old: new for old, _, new in (value.partition("=") for value in values)}
+
+
+@cli.command(cls=_Corpora)
+@click.argument("corpus", metavar="CORPUS")
+@click.argument("folder", metavar="DIR")
+@click.option("-o", "--output", metavar="LABELS.csv", required=True, help="The table to write.")
+@click.option(
+    "--pattern",
+    metavar="REGEX",
+    help="For `pattern`: searched for in the path below DIR; named groups, such as (?P<speaker>\\w+), become columns.",
+)
+@click.option(
+    "--speaker",
+    metavar="REGEX",
+    help="For `folders`: searched for in the path below DIR; its first group, or all of it, is the speaker.",
+)
+@click.option(
+    "--classes", metavar="N", type=int, help="A customary subset: 4 for iemocap, excitement merged into happiness."
+)
+@click.option(
+    "--rename", metavar="OLD=NEW", multiple=True, callback=_pairs, help="Rename an emotion, or merge it; repeatable."
+)
+@click.option("--strict", is_flag=True, help="Write nothing when a recording does not fit. Default: leave it out.")
+@click.pass_context
+def labels(context: click.Context, /, corpus: str, folder: str, output: str, **options: Any) -> None:
+    """Make a table of labels from a corpus's file names and annotations.
+
+    The table has the columns file (relative to its own folder), speaker and emotion, and what else the corpus tells,
+    and is what `dsfx train` and `dsfx evaluate` take. The exit status is 1 when something was left out.
+    """
+    from .labels import label
+
+    found = label(corpus, folder, output, **options)
+    for note in found.notes:
+        click.echo(note, err=True)
+    classes = ", ".join(f"{name} {count}" for name, count in found.classes.items())
+    speakers = f", {found.speakers} speakers" if found.speakers else ""
+    click.echo(f"{output}: {len(found.rows)} recordings{speakers}{'; ' if classes else ''}{classes}", err=True)
+    context.exit(1 if found.left_out else 0)
+
+
 @cli.command()
 @click.argument("labels", metavar="LABELS.csv", type=click.Path(path_type=Path))
 @click.option(
@@ -394,6 +452,33 @@ def export(features: str, output: str, **options: Any) -> None:
 
     rows, columns = run(features, output, **options)
     click.echo(f"{output}: {rows} rows × {columns} features", err=True)
+
+
+@cli.command()
+@click.argument("file", metavar="FILE")
+@click.option("-o", "--output", metavar="OUT", required=True, help="A name ending in .png, .svg or .pdf.")
+@click.option(
+    "-s",
+    "--set",
+    metavar="NAME",
+    default="deep",
+    show_default=True,
+    help="Whose view is drawn: deep, or deep:NAME_OR_FOLDER for another model.",
+)
+@click.option("--start", metavar="S", type=float, help="Draw from S seconds on. Default: the beginning.")
+@click.option("--end", metavar="S", type=float, help="Draw up to S seconds. Default: the end.")
+@click.option("--title", help="Default: the name of the file.")
+def plot(file: str, output: str, **options: Any) -> None:
+    """Draw what the network sees in a recording, where it attends, and what it hears.
+
+    Needs the extra `plot`. One picture, aligned in time: the spectrogram as the network reads it, F0 and loudness, the
+    network's attention; below, the posteriors of its classes.
+    """
+    from .plot import plot as run
+
+    for note in run(file, output, **options):
+        click.echo(f"{file}: {note}", err=True)
+    click.echo(f"{output}: the picture", err=True)
 
 
 @contextmanager
