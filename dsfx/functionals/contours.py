@@ -6,11 +6,13 @@ what is sequential in one contour (sorting, peaks, segments). Contours whose zer
 they are padded with zeros, which leave every sum as it is.
 """
 
+import threading
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Contours"]
+__all__ = ["Contours", "buffer"]
 
 F32 = np.float32
 Float32s = NDArray[np.float32]
@@ -65,12 +67,30 @@ class Contours:
         return self._rows
 
     def ascending(self) -> Float32s:
-        """Each contour sorted, shape (contours, frames); the first ``n`` values of a row count."""
-        rows = self.rows.copy()
+        """Each contour sorted, shape (contours, frames); the first ``n`` values of a row count. Use it at once."""
+        rows = buffer("ascending", self.rows.shape)
+        rows[:] = self.rows
         if int(self.n.min(initial=rows.shape[1])) < rows.shape[1]:
             rows[np.arange(rows.shape[1]) >= np.maximum(self.n, 1)[:, None]] = np.inf
         rows.sort(axis=1)
         return rows
+
+
+def buffer(name: str, shape: tuple[int, int]) -> Float32s:
+    """An array with anything in it, in the same memory for all of a thread's calls with this name.
+
+    Of a long signal an array takes megabytes, and to have them mapped takes longer than to sum them up.
+    """
+    flat = getattr(_buffers, name, None)
+    size = shape[0] * shape[1]
+    if flat is None or flat.size < size:
+        flat = np.empty(size, F32)
+        setattr(_buffers, name, flat)
+    array: Float32s = flat[:size].reshape(shape)
+    return array
+
+
+_buffers = threading.local()
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
