@@ -99,10 +99,13 @@ class FeatureSet:
 
         rows = self._plan.compute(signal, sampling_rate)[0]
         # Levels and codes are found here: pandas would take longer than the descriptors of a short signal.
-        times, codes = np.unique(np.concatenate([rows.start, rows.end]), return_inverse=True)
+        times = np.concatenate([rows.start, rows.end])
+        times.sort()
+        first = np.ones(len(times), np.bool_)
+        np.not_equal(times[1:], times[:-1], out=first[1:])
+        times = times[first]
         level: Any = pd.TimedeltaIndex(times.view("m8[ns]"))
-        start, end = codes.reshape(2, -1)
-        pair: Any = [start, end]
+        pair: Any = [times.searchsorted(rows.start), times.searchsorted(rows.end)]
         index: pd.MultiIndex = pd.MultiIndex([level, level], pair, names=["start", "end"], verify_integrity=False)
         return pd.DataFrame(rows.values, index=index, columns=self._columns, copy=False)
 

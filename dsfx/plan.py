@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .catalogue import contour_unit, functional_unit
 from .errors import ConfigError
-from .functionals.contours import Contours
+from .functionals.contours import Contours, buffer
 from .functionals.ends import Ends, ends
 from .functionals.smoothing import close, delta, delta_in_segments, smooth
 from .functionals.summary import Summary
@@ -605,7 +605,10 @@ class _SummaryPlan:
             x = ready[name][is_delta]
             if x is not None:
                 parts.append(x[:frames] if pick is None else x[:frames].take(pick, axis=1))
-        x = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+        x = parts[0]
+        if len(parts) > 1:
+            x = buffer("joined", (len(x), len(self.columns)))
+            np.concatenate(parts, axis=1, out=x)
         return self.summary(Contours(x, self.group.nonzero)).ravel()
 
 

@@ -6,11 +6,13 @@ what is sequential in one contour (sorting, peaks, segments). Contours whose zer
 they are padded with zeros, which leave every sum as it is.
 """
 
+import threading
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Contours"]
+__all__ = ["Contours", "buffer"]
 
 F32 = np.float32
 Float32s = NDArray[np.float32]
@@ -42,17 +44,19 @@ class Contours:
             raise ValueError(f"contours: expected shape (frames >= 1, contours), got {x.shape}")
         self.x = x
         self.count = int(x.shape[1])
-        self.n = np.full(self.count, x.shape[0], np.int64)
+        self.n = np.empty(self.count, np.int64)
         if nonzero:
-            self.x = np.zeros_like(x)
-            _close_gaps(x, self.x, self.n)
-            self.x = self.x[: max(1, int(self.n.max(initial=0)))]
-        basics = np.zeros((4, self.count), F32)
-        _basics(self.x, self.n, np.zeros(self.count), basics)
-        self.minimum: Float32s = basics[0]
-        self.maximum: Float32s = basics[1]
-        self.range: Float32s = basics[2]
-        self.mean: Float32s = basics[3]
+            closed = np.zeros_like(x)
+            self.x = closed[: _close_gaps(x, closed, self.n)]
+        else:
+            self.n[:] = len(x)
+        basics = np.empty((4, self.count), F32)
+        _basics(self.x, self.n, basics)
+        self.minimum: Float32s
+        self.maximum: Float32s
+        self.range: Float32s
+        self.mean: Float32s
+        self.minimum, self.maximum, self.range, self.mean = basics
         self._rows: Float32s | None = None
 
     @property
@@ -63,26 +67,50 @@ class Contours:
         return self._rows
 
     def ascending(self) -> Float32s:
-        """Each contour sorted, shape (contours, frames); the first ``n`` values of a row count."""
-        rows = self.rows.copy()
+        """Each contour sorted, shape (contours, frames); the first ``n`` values of a row count. Use it at once."""
+        rows = buffer("ascending", self.rows.shape)
+        rows[:] = self.rows
         if int(self.n.min(initial=rows.shape[1])) < rows.shape[1]:
             rows[np.arange(rows.shape[1]) >= np.maximum(self.n, 1)[:, None]] = np.inf
         rows.sort(axis=1)
         return rows
 
 
+def buffer(name: str, shape: tuple[int, int]) -> Float32s:
+    """An array with anything in it, in the same memory for all of a thread's calls with this name.
+
+    Of a long signal an array takes megabytes, and to have them mapped takes longer than to sum them up.
+    """
+    flat = getattr(_buffers, name, None)
+    size = shape[0] * shape[1]
+    if flat is None or flat.size < size:
+        flat = np.empty(size, F32)
+        setattr(_buffers, name, flat)
+    array: Float32s = flat[:size].reshape(shape)
+    return array
+
+
+_buffers = threading.local()
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _close_gaps(x: Float32s, out: Float32s, n: NDArray[np.int64]) -> None:
+def _close_gaps(x: Float32s, out: Float32s, n: NDArray[np.int64]) -> int:
+    """Return the length of the longest contour, but at least 1."""
     n[:] = 0
     for i in range(x.shape[0]):
         for c in range(x.shape[1]):
             if x[i, c] != 0:
                 out[n[c], c] = x[i, c]
                 n[c] += 1
+    longest = 1
+    for c in range(n.size):
+        longest = max(longest, n[c])
+    return longest
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _basics(x: Float32s, n: NDArray[np.int64], total: NDArray[np.float64], out: Float32s) -> None:
+def _basics(x: Float32s, n: NDArray[np.int64], out: Float32s) -> None:
+    total = np.zeros(n.size)
     low, high, spread, mean = out[0], out[1], out[2], out[3]  # unpacked at once, the loops would not vectorise
     low[:] = x[0]
     high[:] = x[0]

@@ -21,16 +21,18 @@ def extremes(contours: Contours, out: Float32s) -> None:
         `range`, maximum minus minimum; `maxPos`, `minPos`, index of the first maximum and minimum divided by the number
         of frames, so less than 1. All 0 for a contour without frames.
     """
-    _extremes(contours.rows, contours.n, contours.minimum, contours.maximum, out)
-    out[:, 0] = contours.range
+    _extremes(contours.rows, contours.n, contours.minimum, contours.maximum, contours.range, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _extremes(rows: Float32s, n: NDArray[np.int64], low: Float32s, high: Float32s, out: Float32s) -> None:
+def _extremes(
+    rows: Float32s, n: NDArray[np.int64], low: Float32s, high: Float32s, spread: Float32s, out: Float32s
+) -> None:
     for c in range(rows.shape[0]):
         if n[c] == 0:
             continue
         row = rows[c]
+        out[c, 0] = spread[c]
         i = 0
         while row[i] != high[c]:
             i += 1

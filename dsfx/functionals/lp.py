@@ -22,8 +22,14 @@ def linear_prediction(contours: Contours, out: Float32s) -> None:
         `lpgain`, residual energy per frame; `lpc0` …, the coefficients a_1 … of the error filter 1 + Σ a_j z^-j.
         All 0 for a contour of zeros.
     """
-    _lags(contours.x, r := np.zeros(out.shape[::-1], np.float32))
-    _durbin(r, contours.n, out)
+    _predict(contours.x, contours.n, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _predict(x: Float32s, n: NDArray[np.int64], out: Float32s) -> None:
+    r = np.zeros((out.shape[1], out.shape[0]), np.float32)
+    _lags(x, r)
+    _durbin(r, n, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

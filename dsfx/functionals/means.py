@@ -24,22 +24,15 @@ def means(contours: Contours, out: Float32s) -> None:
         arithmetic mean of the absolute values (zeros count in the arithmetic mean only; 1 if all are zero); `nnz`,
         share of non-zero values. All 0 for a contour without frames.
     """
-    x = contours.x
-    _means(x, contours.n, contours.mean, np.zeros((4, contours.count)), np.zeros((3, contours.count), np.int64), out)
+    _means(contours.x, contours.n, contours.mean, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _means(
-    x: Float32s,
-    n: NDArray[np.int64],
-    mean: Float32s,
-    sums: NDArray[np.float64],
-    counts: NDArray[np.int64],
-    out: Float32s,
-) -> None:
+def _means(x: Float32s, n: NDArray[np.int64], mean: Float32s, out: Float32s) -> None:
     # The geometric mean needs Σ ln|x|. A product with its exponent split off now and then says the same without a
     # logarithm per frame: six factors of at most 2^128 (at least 2^-149) cannot leave the range of a double.
     # Rows by index: unpacked at once, the loops would not vectorise.
+    sums, counts = np.zeros((4, n.size)), np.zeros((3, n.size), np.int64)
     positive, square, absolute, product = sums[0], sums[1], sums[2], sums[3]
     n_positive, n_nonzero, exponent = counts[0], counts[1], counts[2]
     bits = product.view(np.int64)

@@ -23,11 +23,12 @@ def moments(contours: Contours, out: Float32s) -> None:
         `stddev`; `skewness`; `kurtosis` (3 for a Gaussian); `stddevNorm`, the standard deviation over the signed mean
         (the standard deviation itself if the mean is 0). All 0 for a constant contour or one without frames.
     """
-    _moments(contours.x, contours.n, contours.mean, np.zeros((3, contours.count)), out)
+    _moments(contours.x, contours.n, contours.mean, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _moments(x: Float32s, n: NDArray[np.int64], mean: Float32s, sums: NDArray[np.float64], out: Float32s) -> None:
+def _moments(x: Float32s, n: NDArray[np.int64], mean: Float32s, out: Float32s) -> None:
+    sums = np.zeros((3, n.size))
     second, third, fourth = sums[0], sums[1], sums[2]  # unpacked at once, the loops would not vectorise
     shortest = x.shape[0]
     for c in range(x.shape[1]):

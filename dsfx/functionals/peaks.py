@@ -33,18 +33,7 @@ def peaks(contours: Contours, out: Float32s, threshold: float, step: float) -> N
     step : float
         Frame step in seconds.
     """
-    n = contours.rows.shape[1]
-    _peaks(
-        contours.rows,
-        contours.n,
-        contours.range,
-        contours.mean,
-        np.float32(threshold),
-        np.float32(step),
-        np.empty(n + 1, np.int64),
-        np.empty(n + 1, np.int64),
-        out,
-    )
+    _peaks(contours.rows, contours.n, contours.range, contours.mean, np.float32(threshold), np.float32(step), out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -175,10 +164,9 @@ def _peaks(
     mean: Float32s,
     threshold: np.float32,
     step: np.float32,
-    place: NDArray[np.int64],
-    kind: NDArray[np.int64],
     out: Float32s,
 ) -> None:
+    place, kind = np.empty(rows.shape[1] + 1, np.int64), np.empty(rows.shape[1] + 1, np.int64)
     zero = np.float32(0)
     one = np.float32(1)
     ten = np.float32(10)

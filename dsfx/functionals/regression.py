@@ -37,7 +37,6 @@ def regression(contours: Contours, out: Float32s, frames_per_unit: float) -> Non
         contours.range,
         contours.mean,
         float(frames_per_unit),
-        np.zeros((10, contours.count)),
         out,
     )
 
@@ -50,9 +49,9 @@ def _regression(
     spread: Float32s,
     mean: Float32s,
     per_unit: float,
-    work: NDArray[np.float64],
     out: Float32s,
 ) -> None:
+    work = np.zeros((10, n.size))
     y1, y2, weighted, absolute = work[0], work[1], work[2], work[3]
     shortest = x.shape[0]
     for c in range(x.shape[1]):

@@ -34,11 +34,8 @@ def level_segments(contours: Contours, out: Float32s, levels: tuple[float, float
     step : float
         Frame step in seconds.
     """
-    lines = contours.minimum + contours.range * np.asarray(levels, np.float32)[:, None]
-    state = np.zeros((2, contours.count), np.float32)
-    lengths = np.empty((contours.count, most), np.int64)
-    _between_crossings(contours.x, contours.n, lines, state, np.empty(contours.count, np.bool_), lengths, out)
-    _in_seconds(contours.n, lengths, np.float32(step), out)
+    low, high = np.float32(levels[0]), np.float32(levels[1])
+    _between_crossings(contours.x, contours.n, contours.minimum, contours.range, low, high, most, np.float32(step), out)
 
 
 def run_segments(
@@ -69,16 +66,22 @@ def run_segments(
 def _between_crossings(
     x: Float32s,
     n: NDArray[np.int64],
-    lines: Float32s,
-    state: Float32s,
-    crossing: NDArray[np.bool_],
-    lengths: NDArray[np.int64],
+    minimum: Float32s,
+    spread: Float32s,
+    low: np.float32,
+    high: np.float32,
+    most: int,
+    step: np.float32,
     out: Float32s,
 ) -> None:
-    """Lengths in frames; how many there are goes to the first column of `out`."""
     least = np.maximum(2, n // 100 - 1)
     boundary = -(least // 2)
-    lower, upper, total, previous = lines[0], lines[1], state[0], state[1]
+    crossing, lengths = np.empty(n.size, np.bool_), np.empty((n.size, most), np.int64)
+    state = np.zeros((4, n.size), np.float32)
+    lower, upper, total, previous = state[0], state[1], state[2], state[3]
+    for c in range(n.size):
+        lower[c], upper[c] = minimum[c] + spread[c] * low, minimum[c] + spread[c] * high
+    # How many lengths there are stands in the first column of `out` meanwhile.
     for i in range(x.shape[0]):
         row = x[i]
         for c in range(row.size):
@@ -102,10 +105,6 @@ def _between_crossings(
                     lengths[c, count] = i - boundary[c]
                     out[c, 0] = count + 1
                 boundary[c] = i
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _in_seconds(n: NDArray[np.int64], lengths: NDArray[np.int64], step: np.float32, out: Float32s) -> None:
     for c in range(n.size):
         _statistics(lengths[c, : int(out[c, 0])], n[c], step, out[c])
 

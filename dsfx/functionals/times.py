@@ -21,22 +21,19 @@ def times(contours: Contours, out: Float32s, levels: Float32s) -> None:
     levels : float32 array, shape (levels,)
         Fractions of the range above the minimum.
     """
-    thresholds = levels[:, None] * contours.range + contours.minimum
-    counts = np.zeros((len(levels) + 2, contours.count), np.int32)
-    _times(contours.x, contours.n, contours.n.astype(np.int32), thresholds, counts, out)
+    _times(contours.x, contours.n, contours.minimum, contours.range, levels, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _times(
-    x: Float32s,
-    n: NDArray[np.int64],
-    ends: NDArray[np.int32],
-    thresholds: Float32s,
-    counts: NDArray[np.int32],
-    out: Float32s,
-) -> None:
+def _times(x: Float32s, n: NDArray[np.int64], low: Float32s, spread: Float32s, shares: Float32s, out: Float32s) -> None:
     # Frame numbers and counts are as wide as the values, so that the compiler fills its lanes.
-    levels = thresholds.shape[0]
+    levels = shares.size
+    thresholds, ends = np.empty((levels, n.size), np.float32), np.empty(n.size, np.int32)
+    for c in range(n.size):
+        ends[c] = n[c]
+        for j in range(levels):
+            thresholds[j, c] = shares[j] * spread[c] + low[c]
+    counts = np.zeros((levels + 2, n.size), np.int32)
     rising, left = counts[levels], counts[levels + 1]
     for i in range(x.shape[0]):
         row = x[i]

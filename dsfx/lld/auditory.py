@@ -7,6 +7,7 @@ per frame. Sums are in single precision in the order of the bands, logarithms an
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -16,6 +17,8 @@ from ..errors import AudioError, ConfigError
 from .elementary import exp2, log2
 from .fft import LANES
 from .framing import Framing, round_half_away
+from .step import Step
+from .wide import wide
 
 __all__ = ["MelBank", "Rasta", "auditory_spectrum", "band_mean", "mel_bands", "mel_bank", "mfcc"]
 
@@ -114,30 +117,30 @@ def mel_bank(framing: Framing, *, bands: int = 26, low: float = 20.0, high: floa
     return MelBank(first, upper.astype(np.int64), weight, centres, loudness)
 
 
-def mel_bands(power: F32, *, bank: MelBank, out: F32 | None = None) -> F32:
-    """Band powers of a block, shape (bands, 64), from its power spectrum, shape (bins, 64).
+@Step
+def mel_bands(power: F32, *, bank: MelBank, out: F32 | None = None) -> tuple[Any, ...]:
+    """Band powers of a block, shape (bands + 2, 64), from its power spectrum, shape (bins, 64).
 
-    `out`, of shape (bands + 2, 64), also receives what falls into the outer halves of the first and the last band.
+    The first and the last row are no bands: what falls into the outer halves of the first and the last band.
     """
     bands = np.empty((bank.bands + 2, LANES), np.float32) if out is None else out
-    _mel_bands(power[bank.first : bank.first + len(bank.upper)], bank.upper, bank.weight, bands)
-    return bands[1:-1]
+    return _mel_bands, power[bank.first : bank.first + len(bank.upper)], bank.upper, bank.weight, bands
 
 
+@Step
 def auditory_spectrum(
     mel: F32, *, bank: MelBank, floor: float = FLOOR, compression: float = COMPRESSION, out: F32 | None = None
-) -> F32:
+) -> tuple[Any, ...]:
     """Loudness of each band, shape (bands, 64): equal-loudness weighting and compression by a power law."""
     spectrum = np.empty_like(mel) if out is None else out
-    _compress(mel, bank.equal_loudness, np.float32(floor), float(np.float32(compression)), spectrum)
-    return spectrum
+    return _compress, mel, bank.equal_loudness, np.float32(floor), float(np.float32(compression)), spectrum
 
 
-def band_mean(bands: F32, *, out: F32 | None = None) -> F32:
+@Step
+def band_mean(bands: F32, *, out: F32 | None = None) -> tuple[Any, ...]:
     """Mean over the bands, shape (64,)."""
     mean = np.empty(LANES, np.float32) if out is None else out
-    _band_mean(bands, mean)
-    return mean
+    return _band_mean, bands, mean
 
 
 class Rasta:
@@ -206,9 +209,10 @@ class Rasta:
         return spectrum
 
 
+@Step
 def mfcc(
     mel: F32, *, first: int = 1, last: int = 14, lifter: float = 22.0, floor: float = 1.0, out: F32 | None = None
-) -> F32:
+) -> tuple[Any, ...]:
     """Mel-frequency cepstral coefficients `first` to `last`, shape (last - first + 1, 64).
 
     Parameters
@@ -227,8 +231,7 @@ def mfcc(
     cosines, scale = cepstrum_tables(len(mel), first, last, lifter)
     logs = np.empty_like(mel)
     coefficients = np.empty((last - first + 1, LANES), np.float32) if out is None else out
-    _mfcc(mel, np.float32(floor), cosines, scale, logs, coefficients)
-    return coefficients
+    return _mfcc, mel, np.float32(floor), cosines, scale, logs, coefficients
 
 
 @lru_cache(maxsize=32)
@@ -258,6 +261,7 @@ def _mel_bands(power: F32, upper: I64, weight: F32, bands: F32) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _compress(mel: F32, equal_loudness: F32, floor: np.float32, compression: float, spectrum: F32) -> None:
+    wide()
     # The C library's power function cannot be vectorised. This one is good to 1e-14, which is enough unless single
     # precision rounds what lies within that differently: one value in a million, computed again.
     unsure = np.empty(LANES, np.bool_)

@@ -1,10 +1,14 @@
 """Energy and zero crossings (specification, part 01 sections 5 and 6)."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from .framing import FrameBuffer, Framing
+from .step import Step
+from .wide import wide
 
 __all__ = ["ZeroCrossings", "mean_square_energy", "rms_energy", "zero_crossing_rate"]
 
@@ -12,17 +16,19 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
 
-def mean_square_energy(energy: F64, *, length: int, out: F32 | None = None) -> F32:
+@Step
+def mean_square_energy(energy: F64, *, length: int, out: F32 | None = None) -> tuple[Any, ...]:
     """Mean square of frames of `length` samples from their sums of squares, shape (frames,)."""
-    return np.divide(energy, length, out=np.empty(len(energy), np.float32) if out is None else out, casting="same_kind")
+    return _mean_square, energy, length, np.empty(len(energy), np.float32) if out is None else out
 
 
-def rms_energy(energy: F64, *, length: int, out: F32 | None = None) -> F32:
+@Step
+def rms_energy(energy: F64, *, length: int, out: F32 | None = None) -> tuple[Any, ...]:
     """Root mean square of frames of `length` samples from their sums of squares, shape (frames,).
 
     With the sums taken after the window (`FrameSpectra(windowed_energy=True)`) this is the energy that gates F0.
     """
-    return np.sqrt(energy / length, out=np.empty(len(energy), np.float32) if out is None else out, casting="same_kind")
+    return _root_mean_square, energy, length, np.empty(len(energy), np.float32) if out is None else out
 
 
 def zero_crossing_rate(samples: F32, *, framing: Framing) -> F32:
@@ -65,7 +71,20 @@ class ZeroCrossings:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _mean_square(energy: F64, length: int, out: F32) -> None:
+    for i in range(len(out)):
+        out[i] = energy[i] / length
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _root_mean_square(energy: F64, length: int, out: F32) -> None:
+    for i in range(len(out)):
+        out[i] = np.sqrt(energy[i] / length)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _crossings(samples: F32, length: int, step: int, rate: F32) -> None:
+    wide()
     # The criterion is local, so it is decided once per sample and not once per frame.
     crossing = np.zeros(len(samples), np.uint8)
     for i in range(np.uint64(1), np.uint64(len(samples) - 1)):

@@ -11,16 +11,29 @@ The exponent is positive (imaginary parts are the negative of `numpy.fft.rfft`'s
 """
 
 import math
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
+from .wide import wide
 
-__all__ = ["LANES", "Plan", "complex_transform", "lane_array", "plan", "real_magnitude", "real_spectrum"]
+__all__ = [
+    "LANES",
+    "Plan",
+    "complex_transform",
+    "lane_array",
+    "plan",
+    "real_magnitude",
+    "real_spectrum",
+    "scratch",
+    "vectors",
+]
 
 LANES = 64
 """Frames per block."""
@@ -175,11 +188,32 @@ def _real_twiddles(n: int) -> tuple[F32, F32]:
     return np.float32(0.5) - sine, cosine
 
 
-def lane_array(rows: int) -> F32:
+def lane_array(rows: int, dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
     """Zeros of shape (rows, 64), aligned so that a row begins with a cache line: unaligned ones cost a fifth more."""
-    raw = np.zeros(rows * LANES + 16, np.float32)
-    start = -raw.ctypes.data % 64 // raw.itemsize
-    return raw[start : start + rows * LANES].reshape(rows, LANES)
+    size = np.dtype(dtype).itemsize * LANES * rows
+    raw = np.zeros(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(dtype).reshape(rows, LANES)
+
+
+def scratch(name: str, rows: int, dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
+    """A `lane_array` with anything in it, the same for all of a thread's calls with this name.
+
+    For what is not needed after the call: fresh arrays of this size cost a good part of what is done with them.
+    """
+    array = getattr(_scratch, name, None)
+    if array is None or len(array) != rows:
+        array = lane_array(rows, dtype)
+        setattr(_scratch, name, array)
+    return array
+
+
+_scratch = threading.local()
+
+
+def vectors(frames: int) -> int:
+    """Lanes to compute for `frames` lanes in use: whole vector registers."""
+    return min(-(-frames // 16) * 16, LANES)
 
 
 def complex_transform(re: F32, im: F32, tables: Plan) -> None:
@@ -192,10 +226,10 @@ def complex_transform(re: F32, im: F32, tables: Plan) -> None:
     tables : Plan
         ``plan(n)``.
     """
-    _complex(re, im, tables.nodes, tables.twiddles)
+    _complex(re, im, LANES, tables.nodes, tables.twiddles)
 
 
-def real_spectrum(re: F32, im: F32, tables: Plan, out_re: F32, out_im: F32) -> None:
+def real_spectrum(re: F32, im: F32, tables: Plan, out_re: F32, out_im: F32, *, width: int = LANES) -> None:
     """Transform 64 real signals of length n at once.
 
     Parameters
@@ -206,16 +240,18 @@ def real_spectrum(re: F32, im: F32, tables: Plan, out_re: F32, out_im: F32) -> N
         ``plan(n)``.
     out_re, out_im : ndarray of float32, shape (n // 2 + 1, 64)
         Receive the spectrum, DC to Nyquist.
+    width : int
+        Lanes to transform; the others of the output stay as they are.
 
     References
     ----------
     Specification, part 02 annex A.
     """
-    _complex(re, im, tables.nodes, tables.twiddles)
-    _to_real(re, im, tables.order, tables.real_wr, tables.real_wi, out_re, out_im)
+    _complex(re, im, width, tables.nodes, tables.twiddles)
+    _to_real(re, im, width, tables.order, tables.real_wr, tables.real_wi, out_re, out_im)
 
 
-def real_magnitude(re: F32, im: F32, tables: Plan, magnitude: F32) -> None:
+def real_magnitude(re: F32, im: F32, tables: Plan, magnitude: F32, *, width: int = LANES) -> None:
     """As `real_spectrum`, but only the magnitudes: not writing the complex spectrum down is twice as fast.
 
     Parameters
@@ -226,31 +262,35 @@ def real_magnitude(re: F32, im: F32, tables: Plan, magnitude: F32) -> None:
         ``plan(n)``.
     magnitude : ndarray of float32, shape (n // 2 + 1, 64)
         Receives the magnitudes, DC to Nyquist.
+    width : int
+        Lanes to transform; the others of the output stay as they are.
 
     References
     ----------
     Specification, part 02 annex A and part 04 section 1.
     """
-    _complex(re, im, tables.nodes, tables.twiddles)
-    _to_magnitude(re, im, tables.order, tables.real_wr, tables.real_wi, magnitude)
+    _complex(re, im, width, tables.nodes, tables.twiddles)
+    _to_magnitude(re, im, width, tables.order, tables.real_wr, tables.real_wi, magnitude)
 
 
 @_kernel
-def _complex(re: F32, im: F32, nodes: I64, twiddles: F32) -> None:
+def _complex(re: F32, im: F32, lanes: int, nodes: I64, twiddles: F32) -> None:
+    wide()
+    width = np.uint64(lanes)
     for node in range(len(nodes)):
         kind, start, length, row = nodes[node]
         if kind == T1:
-            _t1_node(re[start : start + length], im[start : start + length], twiddles[row : row + length // 4])
+            _t1_node(re[start : start + length], im[start : start + length], twiddles[row : row + length // 4], width)
         elif kind == T2:
-            _t2_node(re[start : start + length], im[start : start + length], twiddles[row : row + length // 4])
+            _t2_node(re[start : start + length], im[start : start + length], twiddles[row : row + length // 4], width)
         elif kind == T1_LEAF:
-            for i in range(LANES):
+            for i in range(width):
                 a, b = re[start, i], re[start + 1, i]
                 re[start, i], re[start + 1, i] = a + b, a - b
                 a, b = im[start, i], im[start + 1, i]
                 im[start, i], im[start + 1, i] = a + b, a - b
         else:
-            for i in range(LANES):
+            for i in range(width):
                 ar, ai, br, bi = re[start, i], im[start, i], re[start + 1, i], im[start + 1, i]
                 re[start, i], im[start, i] = ar - bi, ai + br
                 re[start + 1, i], im[start + 1, i] = ar + bi, ai - br
@@ -260,14 +300,15 @@ def _complex(re: F32, im: F32, nodes: I64, twiddles: F32) -> None:
 
 
 @_kernel
-def _t1_node(re: F32, im: F32, twiddles: F32) -> None:
+def _t1_node(re: F32, im: F32, twiddles: F32, width: int) -> None:
+    wide()
     q = np.uint64(len(twiddles))
     h = np.uint64(len(twiddles) // 2)
     eta = ETA
     for j in range(q):
         j1, j2, j3 = j + q, j + q + q, j + q + q + q
         if j == 0:
-            for i in range(LANES):
+            for i in range(width):
                 sr, si = re[j, i] + re[j2, i], im[j, i] + im[j2, i]
                 dr, di = re[j, i] - re[j2, i], im[j, i] - im[j2, i]
                 tr, ti = re[j1, i] + re[j3, i], im[j1, i] + im[j3, i]
@@ -277,7 +318,7 @@ def _t1_node(re: F32, im: F32, twiddles: F32) -> None:
                 re[j2, i], im[j2, i] = dr - ei, di + er
                 re[j3, i], im[j3, i] = dr + ei, di - er
         elif j == h:
-            for i in range(LANES):
+            for i in range(width):
                 sr, si = re[j, i] + re[j2, i], im[j, i] + im[j2, i]
                 dr, di = re[j, i] - re[j2, i], im[j, i] - im[j2, i]
                 tr, ti = re[j1, i] + re[j3, i], im[j1, i] + im[j3, i]
@@ -290,7 +331,7 @@ def _t1_node(re: F32, im: F32, twiddles: F32) -> None:
                 re[j3, i], im[j3, i] = -eta * (x + y), -eta * (y - x)
         else:
             c1, s1, c3, s3 = twiddles[j, 0], twiddles[j, 1], twiddles[j, 2], twiddles[j, 3]
-            for i in range(LANES):
+            for i in range(width):
                 sr, si = re[j, i] + re[j2, i], im[j, i] + im[j2, i]
                 dr, di = re[j, i] - re[j2, i], im[j, i] - im[j2, i]
                 tr, ti = re[j1, i] + re[j3, i], im[j1, i] + im[j3, i]
@@ -304,13 +345,14 @@ def _t1_node(re: F32, im: F32, twiddles: F32) -> None:
 
 
 @_kernel
-def _t2_node(re: F32, im: F32, twiddles: F32) -> None:
+def _t2_node(re: F32, im: F32, twiddles: F32, width: int) -> None:
+    wide()
     q = np.uint64(len(twiddles))
     eta = ETA
     for j in range(q):
         j1, j2, j3 = j + q, j + q + q, j + q + q + q
         if j == 0:
-            for i in range(LANES):
+            for i in range(width):
                 ar, ai = re[j, i] - im[j2, i], im[j, i] + re[j2, i]
                 br, bi = re[j, i] + im[j2, i], im[j, i] - re[j2, i]
                 cr, ci = re[j1, i] - im[j3, i], im[j1, i] + re[j3, i]
@@ -324,7 +366,7 @@ def _t2_node(re: F32, im: F32, twiddles: F32) -> None:
         else:
             c1, s1, d1, t1 = twiddles[j, 0], twiddles[j, 1], twiddles[j, 2], twiddles[j, 3]
             c3, s3, d3, t3 = twiddles[j, 4], twiddles[j, 5], twiddles[j, 6], twiddles[j, 7]
-            for i in range(LANES):
+            for i in range(width):
                 ar, ai = re[j, i] - im[j2, i], im[j, i] + re[j2, i]
                 br, bi = re[j, i] + im[j2, i], im[j, i] - re[j2, i]
                 cr, ci = re[j1, i] - im[j3, i], im[j1, i] + re[j3, i]
@@ -345,24 +387,24 @@ def _t2_node(re: F32, im: F32, twiddles: F32) -> None:
 
 
 @_kernel
-def _to_real(re: F32, im: F32, order: I64, real_wr: F32, real_wi: F32, out_re: F32, out_im: F32) -> None:
+def _to_real(re: F32, im: F32, width: int, order: I64, real_wr: F32, real_wi: F32, out_re: F32, out_im: F32) -> None:
     m = len(order)
     first, middle = order[0], order[m // 2]
-    for i in range(re.shape[1]):
+    for i in range(width):
         out_re[0, i], out_im[0, i] = re[first, i] + im[first, i], np.float32(0)
         out_re[m, i], out_im[m, i] = re[first, i] - im[first, i], np.float32(0)
         out_re[m // 2, i], out_im[m // 2, i] = re[middle, i], im[middle, i]
     for j in range(1, m // 2):
         k, p, q = m - j, order[j], order[m - j]
         wr, wi = real_wr[j], real_wi[j]
-        _real_pair(re[p], im[p], re[q], im[q], wr, wi, out_re[j], out_im[j], out_re[k], out_im[k])
+        _real_pair(width, re[p], im[p], re[q], im[q], wr, wi, out_re[j], out_im[j], out_re[k], out_im[k])
 
 
 @_kernel
 def _real_pair(
-    pr: F32, pi: F32, qr: F32, qi: F32, wr: np.float32, wi: np.float32, jr: F32, ji: F32, kr: F32, ki: F32
+    width: int, pr: F32, pi: F32, qr: F32, qi: F32, wr: np.float32, wi: np.float32, jr: F32, ji: F32, kr: F32, ki: F32
 ) -> None:
-    for i in range(np.uint64(len(pr))):
+    for i in range(np.uint64(width)):
         xr, xi = pr[i] - qr[i], pi[i] + qi[i]
         yr, yi = wr * xr - wi * xi, wr * xi + wi * xr
         jr[i], ji[i] = pr[i] - yr, pi[i] - yi
@@ -370,21 +412,23 @@ def _real_pair(
 
 
 @_kernel
-def _to_magnitude(re: F32, im: F32, order: I64, real_wr: F32, real_wi: F32, magnitude: F32) -> None:
+def _to_magnitude(re: F32, im: F32, width: int, order: I64, real_wr: F32, real_wi: F32, magnitude: F32) -> None:
     m = len(order)
     first, middle = order[0], order[m // 2]
-    for i in range(re.shape[1]):
+    for i in range(width):
         magnitude[0, i] = abs(re[first, i] + im[first, i])
         magnitude[m, i] = abs(re[first, i] - im[first, i])
         magnitude[m // 2, i] = np.sqrt(re[middle, i] * re[middle, i] + im[middle, i] * im[middle, i])
     for j in range(1, m // 2):
         p, q = order[j], order[m - j]
-        _magnitude_pair(re[p], im[p], re[q], im[q], real_wr[j], real_wi[j], magnitude[j], magnitude[m - j])
+        _magnitude_pair(width, re[p], im[p], re[q], im[q], real_wr[j], real_wi[j], magnitude[j], magnitude[m - j])
 
 
 @_kernel
-def _magnitude_pair(pr: F32, pi: F32, qr: F32, qi: F32, wr: np.float32, wi: np.float32, low: F32, high: F32) -> None:
-    for i in range(np.uint64(len(pr))):
+def _magnitude_pair(
+    width: int, pr: F32, pi: F32, qr: F32, qi: F32, wr: np.float32, wi: np.float32, low: F32, high: F32
+) -> None:
+    for i in range(np.uint64(width)):
         xr, xi = pr[i] - qr[i], pi[i] + qi[i]
         yr, yi = wr * xr - wi * xi, wr * xi + wi * xr
         ar, ai, br, bi = pr[i] - yr, pi[i] - yi, qr[i] + yr, qi[i] - yi

@@ -15,9 +15,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from .fft import LANES
+from .fft import LANES, scratch, vectors
 from .framing import Framing, round_half_away
-from .pitch import vectors
+from .wide import wide
 
 __all__ = ["FormantModel", "formant_model", "formants", "polynomial_roots"]
 
@@ -123,7 +123,7 @@ def formants(re: F32, im: F32, model: FormantModel, *, frames: int, count: int) 
     ----------
     Specification, part 02 section 11.
     """
-    resampled = np.empty((model.cosine.shape[1], LANES), np.float32)
+    resampled = scratch("resampled", model.cosine.shape[1])
     _resample(re, im, vectors(frames), model.cosine, model.sine, model.nyquist, model.divisor, resampled)
     coefficients = np.zeros((model.order, LANES))
     _predict(resampled[: model.length], frames, vectors(frames), coefficients)
@@ -135,6 +135,7 @@ def formants(re: F32, im: F32, model: FormantModel, *, frames: int, count: int) 
 
 @_kernel
 def _resample(re, im, width, cosine, sine, nyquist, divisor, out):  # type: ignore[no-untyped-def]
+    wide()
     last = len(re) - 1
     rows, width = np.uint64(len(out)), np.uint64(width)
     n = np.uint64(0)
@@ -166,6 +167,7 @@ def _resample(re, im, width, cosine, sine, nyquist, divisor, out):  # type: igno
 @_kernel
 def _predict(signal, frames, vectors, out):  # type: ignore[no-untyped-def]
     """Autocorrelation and Levinson-Durbin recursion in single precision; `out` gets a_1, a_2 ... as (order, lanes)."""
+    wide()
     order = len(out)
     length = len(signal)
     moments = np.zeros((order + 1, LANES), np.float32)

@@ -10,9 +10,11 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import AudioError, ConfigError
+from .wide import wide
 
 __all__ = ["Compat", "FrameBuffer", "Framing", "gauss_window", "hamming_window", "prepare_samples", "round_half_away"]
 
@@ -71,21 +73,38 @@ def prepare_samples(signal: ArrayLike, *, compat: Compat = None) -> NDArray[np.f
         raise AudioError(
             f"signal has type {values.dtype}, expected floating point in [-1, 1): divide 16-bit integers by 32768"
         )
-    low, high = (values.min(), values.max()) if len(values) else (0, 0)  # NaN if there is one
-    if compat is None and not (np.isfinite(low) and np.isfinite(high)):
-        where = int(np.argmin(np.isfinite(values)))
-        raise AudioError(f"sample {where} is {values[where]}, expected finite values in [-1, 1)")
-    with np.errstate(over="ignore"):  # a float64 beyond the single-precision range becomes inf: clipped, or 0
-        scaled = values.astype(np.float32, copy=False) * np.float32(32768)
+    single, finite = values, True
+    if values.dtype != np.float32:
+        finite = compat is not None or bool(np.isfinite(values).all())
+        with np.errstate(over="ignore"):  # a float64 beyond the single-precision range becomes inf: clipped, or 0
+            single = values.astype(np.float32)
+    elif not (values.flags.c_contiguous and values.flags.writeable):
+        single = values.copy()  # the kernel is compiled for one type of array
+    scaled = np.empty(len(single), np.float32)
     if compat is None:
-        if low < -1 or high > 32767 / 32768:  # seldom, and it takes as long as the rest
-            np.clip(scaled, np.float32(-32768), np.float32(32767), out=scaled)
-    else:
-        # Beyond the 32-bit range the conversion gives -2**31, whose lower 16 bits are 0.
-        inside = np.abs(scaled) < np.float32(2**31)
-        scaled = np.where(inside, scaled, np.float32(0)).astype(np.int32).astype(np.int16).astype(np.float32)
+        within = _scale(single, scaled)
+        if not (finite and (within or values.dtype != np.float32)):
+            where = int(np.argmin(np.isfinite(values)))
+            raise AudioError(f"sample {where} is {values[where]}, expected finite values in [-1, 1)")
+        return scaled
+    np.multiply(single, np.float32(32768), out=scaled)
+    # Beyond the 32-bit range the conversion gives -2**31, whose lower 16 bits are 0.
+    inside = np.abs(scaled) < np.float32(2**31)
+    scaled = np.where(inside, scaled, np.float32(0)).astype(np.int32).astype(np.int16).astype(np.float32)
     scaled /= np.float32(32767)
     return scaled
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scale(values: NDArray[np.float32], scaled: NDArray[np.float32]) -> bool:
+    """Clip to the 16-bit range and divide by 32767; return whether all values are finite."""
+    wide()
+    bad = 0
+    for i in range(len(values)):
+        x = values[i]
+        bad += x - x != 0
+        scaled[i] = min(max(x * np.float32(32768), np.float32(-32768)), np.float32(32767)) / np.float32(32767)
+    return bad == 0
 
 
 @dataclass(frozen=True)

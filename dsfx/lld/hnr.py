@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .fft import LANES, Plan, complex_transform
+from .fft import LANES, Plan, complex_transform, scratch
 
 __all__ = ["autocorrelation_hnr"]
 
@@ -46,7 +46,7 @@ def autocorrelation_hnr(magnitude: F32, f0: F32, tables: Plan, *, nyquist: float
     Specification, part 02 section 10 and part 04 section 7.4.
     """
     half = len(magnitude) - 1
-    re, im = np.empty((2, half, LANES), np.float32)
+    re, im = scratch("power", 2 * half).reshape(2, half, LANES)
     out = np.empty(len(f0), np.float32)
     _fold(magnitude, tables.real_wr, tables.real_wi, re, im)
     complex_transform(re, im, tables)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from .framing import Framing
 from .pitch import parabola
+from .wide import wide
 
 __all__ = ["CYCLE_COLUMNS", "Cycles"]
 
@@ -83,7 +84,7 @@ class Cycles:
         # Not the hop in samples: the quotient of two rounded numbers may land just above an integer.
         self.advance = math.ceil(framing.hop / self.period)
         lags = math.ceil(longest / self.period) + 2
-        self.work = np.zeros((5, 2 * lags + 2))
+        self.work = workspace(lags)
         self.average = np.zeros(lags, np.float32)
         self.starts = np.zeros(4 * framing.length + 16, np.int64)
         self.position = np.zeros(3, np.int64)
@@ -136,9 +137,17 @@ class Cycles:
         return out
 
 
+def workspace(longest: int) -> NDArray[np.float64]:
+    """Rows for `_correlate` with periods of up to `longest` samples; the last one stays, reciprocals of lags."""
+    work = np.zeros((6, 2 * longest + 18))
+    work[5, 1:] = 1 / np.arange(1, work.shape[1])
+    return work
+
+
 @_kernel
 def _add_products(x, y, sums):  # type: ignore[no-untyped-def]
     """Add the correlation of eight samples with what follows; `y` is 7 samples longer than `sums`."""
+    wide()
     a, b, c, d, e, f, g, h = x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]
     one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
     for k in range(np.uint64(len(sums))):
@@ -156,29 +165,37 @@ def _correlate(segment, shortest, longest, work):  # type: ignore[no-untyped-def
     that changes nothing and keeps the running sums accurate where a small signal sits on a large offset.
     """
     shifted, squares, sums, correlation, doubt = work[0], work[1], work[2], work[3], work[4]
+    reciprocal = work[5, shortest : longest + 1]
     base = np.float64(segment[0])
     count = longest - shortest + 1
     for n in range(2 * longest):
         shifted[n] = np.float64(segment[n]) - base
-    for k in range(count):
+    for n in range(2 * longest, 2 * longest + 16):
+        shifted[n] = 0.0
+    for k in range(count + 7):
         sums[k] = 0.0
-    # Eight samples at a time for all lags that reach beyond them; then the rest of each lag.
+    # Eight samples at a time for all lags that reach beyond them, and for some more that fill the last vector
+    # register; then the rest of each lag.
     for n in range(0, longest - 7, 8):
         k = max(n + 8 - shortest, 0)
-        _add_products(shifted[n : n + 8], shifted[n + shortest + k : n + longest + 8], sums[k:count])
+        size = (count - k + 7) & -8
+        first = n + shortest + k
+        _add_products(shifted[n : n + 8], shifted[first : first + size + 7], sums[k : k + size])
     for k in range(count):
         lag = shortest + k
         for n in range(lag & -8, lag):
             sums[k] += shifted[n] * shifted[n + lag]
-    # squares[n]: sum of squares, shifted[n]: sum, both of the samples before n; in pairs, for short chains of sums.
+    # squares[n]: sum of squares, shifted[n]: sum, both of the samples before n; four by four, for short chains of sums.
     total, power = 0.0, 0.0
-    for n in range(0, 2 * longest, 2):
-        x, y = shifted[n], shifted[n + 1]
+    for n in range(0, 2 * longest + 1, 4):
+        a, b, c, d = shifted[n], shifted[n + 1], shifted[n + 2], shifted[n + 3]
+        ab, aabb = a + b, a * a + b * b
         shifted[n], squares[n] = total, power
-        shifted[n + 1], squares[n + 1] = total + x, power + x * x
-        total += x + y
-        power += x * x + y * y
-    shifted[2 * longest], squares[2 * longest] = total, power
+        shifted[n + 1], squares[n + 1] = total + a, power + a * a
+        shifted[n + 2], squares[n + 2] = total + ab, power + aabb
+        shifted[n + 3], squares[n + 3] = total + (ab + c), power + (aabb + c * c)
+        total += ab + (c + d)
+        power += aabb + (c * c + d * d)
     # No branch for what is rare, so that all lags are normalised by vector instructions. A running sum is off by at
     # most 2^-53 times its length relative to the sum of magnitudes, and all these are bounded by the power.
     error = 2e-15 * longest * power
@@ -186,7 +203,7 @@ def _correlate(segment, shortest, longest, work):  # type: ignore[no-untyped-def
     v, vv = shifted[2 * shortest : 2 * longest + 1], squares[2 * shortest : 2 * longest + 1]
     flat = 0
     for k in range(count):
-        share = 1 / np.float64(shortest + k)
+        share = reciprocal[k]
         first, second = u[k], v[2 * k] - u[k]
         power_u, power_v = uu[k], vv[2 * k] - uu[k]
         spread_u, spread_v = power_u - first * first * share, power_v - second * second * share
@@ -302,10 +319,16 @@ def _constant(values):  # type: ignore[no-untyped-def]
 def _extent(values):  # type: ignore[no-untyped-def]
     if len(values) == 0:
         return _ZERO
-    low, high = values[0], values[0]
-    for n in range(1, len(values)):
-        low, high = min(low, values[n]), max(high, values[n])
-    return np.float32(high - low)
+    # Four by four, for short chains of comparisons; the last four may have been looked at already.
+    size = len(values)
+    a = b = c = d = e = f = g = h = values[0]
+    for n in range(0, size - 3, 4):
+        p, q, r, s = values[n], values[n + 1], values[n + 2], values[n + 3]
+        a, b, c, d = min(a, p), min(b, q), min(c, r), min(d, s)
+        e, f, g, h = max(e, p), max(f, q), max(g, r), max(h, s)
+    for n in range(max(size - 3, 0), size):
+        a, e = min(a, values[n]), max(e, values[n])
+    return np.float32(max(e, f, g, h) - min(a, b, c, d))
 
 
 @_kernel

@@ -170,7 +170,7 @@ class FormantFeed:
         self.model = formant_model(framing)
         self.rows = framing.bins if len(self.model.nyquist) else len(self.model.cosine) + 1
         # A ring of the latest blocks, one below the other: the spectra's two parts, or formants.
-        self._blocks = np.empty((8, 2 * (self.rows if gated else FORMANTS), LANES), np.float32)
+        self._blocks = lane_array(8 * 2 * (self.rows if gated else FORMANTS)).reshape(8, -1, LANES)
         self.reset()
 
     def reset(self) -> None:
@@ -273,6 +273,7 @@ class LongFrames:
             framing, gauss_window(framing.length), windowed_energy=True, power=False, complex_spectrum=False
         )
         self._axis = octave_axis(framing)
+        self._octave, self._sums = lane_array(framing.bins), lane_array(framing.bins)
         self._slots = max((t.candidates for t in trackers), default=1)
         self._feed = formants
         self._short: FrameSpectra | None = None
@@ -373,8 +374,8 @@ class LongFrames:
             self._spectra.block.magnitude = self._magnitudes[self.frames // LANES % len(self._magnitudes)]
         block = self._spectra(samples, 0, count)
         energy = rms_energy(block.energy[:count], length=self.framing.length)
-        octave = octave_spectrum(block.magnitude, self._axis, frames=count)
-        sums, mean = subharmonic_sum(octave, self._axis)
+        octave = octave_spectrum(block.magnitude, self._axis, frames=count, out=self._octave)
+        sums, mean = subharmonic_sum(octave, self._axis, out=self._sums)
         found = candidates(sums, mean, self._axis, frames=count, count=self._slots)
         if self._short is not None and self._feed is not None:
             self._feed.push(self._short(samples, 0, count))
@@ -422,9 +423,9 @@ class _Track:
         # Voiced frames waiting for their lanes to fill: places in the table, F0, spectra, short spectra or formants.
         self.place = np.zeros(LANES, np.int64)
         self.f0 = np.zeros(LANES, np.float32)
-        self.spectra = np.zeros((framing.bins if self.by_spectrum else 0, LANES), np.float32)
+        self.spectra = lane_array(framing.bins if self.by_spectrum else 0)
         depth = 0 if self.feed is None else self.feed.rows if self.feed.gated else FORMANTS
-        self.short = np.zeros((2 * depth, LANES), np.float32)
+        self.short = lane_array(2 * depth)
         self.reset()
 
     def reset(self) -> None:

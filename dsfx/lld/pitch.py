@@ -14,8 +14,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from .fft import LANES
+from .fft import LANES, lane_array, scratch, vectors
 from .framing import Framing
+from .wide import wide
 
 __all__ = ["OctaveAxis", "Path", "candidates", "octave_axis", "octave_spectrum", "semitones", "subharmonic_sum"]
 
@@ -137,7 +138,7 @@ def block_duration(framing: Framing) -> float:
     return framing.frame if framing.nfft == framing.length else framing.frame * (framing.nfft / framing.length)
 
 
-def octave_spectrum(magnitude: F32, axis: OctaveAxis, *, frames: int = LANES) -> F32:
+def octave_spectrum(magnitude: F32, axis: OctaveAxis, *, frames: int = LANES, out: F32 | None = None) -> F32:
     """Magnitude spectra with peaks enhanced, on the octave axis, with auditory weighting.
 
     Parameters
@@ -146,6 +147,8 @@ def octave_spectrum(magnitude: F32, axis: OctaveAxis, *, frames: int = LANES) ->
     axis : OctaveAxis
     frames : int
         Lanes in use.
+    out : ndarray of float32, shape (bins, 64), optional
+        Receives the result.
 
     Returns
     -------
@@ -156,19 +159,15 @@ def octave_spectrum(magnitude: F32, axis: OctaveAxis, *, frames: int = LANES) ->
     ----------
     Specification, part 02 section 4.
     """
-    out = np.empty_like(magnitude)
-    latest, number = np.empty((2, LANES), np.float32)
-    kept, value, curve = np.empty_like(magnitude), np.empty((4, LANES)), np.empty(magnitude.shape)
+    octave = lane_array(len(magnitude)) if out is None else out
+    latest, number = scratch("maxima", 2)
+    kept, value = scratch("kept", len(magnitude)), scratch("smooth", 4, np.float64)
+    curve = scratch("curve", len(magnitude), np.float64)
     tables = (axis.solve, axis.back, axis.knot, axis.blend, axis.weight)
     used = vectors(frames)
-    _octave(magnitude, used, *tables, latest, number, kept, value, curve, out)
-    out[:, used:] = 0
-    return out
-
-
-def vectors(frames: int) -> int:
-    """Lanes to compute for `frames` lanes in use: whole vector registers."""
-    return min(-(-frames // 16) * 16, LANES)
+    _octave(magnitude, used, *tables, latest, number, kept, value, curve, octave)
+    octave[:, used:] = 0
+    return octave
 
 
 # In the kernels below rows are addressed by unsigned indices instead of being sliced off: an index that cannot be
@@ -177,6 +176,7 @@ def vectors(frames: int) -> int:
 
 @_kernel
 def _octave(magnitude, width, solve, back, knot, blend, weight, latest, number, kept, value, curve, out):  # type: ignore[no-untyped-def]
+    wide()
     zero, one, two, three = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
     bins, width = np.uint64(len(magnitude)), np.uint64(width)
     end = bins - one
@@ -253,6 +253,7 @@ def _octave(magnitude, width, solve, back, knot, blend, weight, latest, number, 
 @_kernel
 def _smooth(kept, i, width, value):  # type: ignore[no-untyped-def]
     """Row `i` smoothed over three bins, into one of the four rows of `value` in turn."""
+    wide()
     one, at = np.uint64(1), i & np.uint64(3)
     h, j, end = i - one, i + one, np.uint64(len(kept)) - one
     if i == 0:
@@ -266,13 +267,15 @@ def _smooth(kept, i, width, value):  # type: ignore[no-untyped-def]
             value[at, n] = kept[i, n]
 
 
-def subharmonic_sum(octave: F32, axis: OctaveAxis) -> tuple[F32, F64]:
+def subharmonic_sum(octave: F32, axis: OctaveAxis, *, out: F32 | None = None) -> tuple[F32, F64]:
     """Sum of each point and its harmonics, and the mean over all points.
 
     Parameters
     ----------
     octave : ndarray of float32, shape (bins, 64)
     axis : OctaveAxis
+    out : ndarray of float32, shape (bins, 64), optional
+        Receives the sums.
 
     Returns
     -------
@@ -283,7 +286,7 @@ def subharmonic_sum(octave: F32, axis: OctaveAxis) -> tuple[F32, F64]:
     ----------
     Specification, part 02 section 5.
     """
-    sums = np.empty_like(octave)
+    sums = lane_array(len(octave)) if out is None else out
     mean = np.zeros(LANES)
     _summation(octave, axis.shifts, axis.gains, sums, mean)
     return sums, mean
@@ -291,6 +294,7 @@ def subharmonic_sum(octave: F32, axis: OctaveAxis) -> tuple[F32, F64]:
 
 @_kernel
 def _summation(octave, shifts, gains, sums, mean):  # type: ignore[no-untyped-def]
+    wide()
     bins, rows, last = len(octave), 32, len(shifts) - 1
     divisor = np.float32(len(shifts) + 1)
     # A harmonic lies a fixed number of rows higher, so several rows are one stretch of memory.
@@ -315,6 +319,7 @@ def _summation(octave, shifts, gains, sums, mean):  # type: ignore[no-untyped-de
 @_kernel
 def _add_two(block, a, gain_a, b, gain_b):  # type: ignore[no-untyped-def]
     """Add multiples of `a` and then of `b`, as far as they go; `b` is at most as long as `a`."""
+    wide()
     both, size = min(len(block), len(b)), min(len(block), len(a))
     for i in range(np.uint64(both)):
         block[i] = (block[i] + gain_a * a[i]) + gain_b * b[i]
@@ -378,12 +383,13 @@ def _candidates(sums, mean, start, spacing, frequency, voicing, score):  # type:
     best = np.empty((LANES, slots), np.int64)
     bar = np.full(LANES, np.float32(-1))
     # Whether there is a peak above the lowest of them in a lane; eight lanes to a word.
-    flags = np.zeros(LANES, np.uint8)
+    width = np.uint64(-(-frames // 8) * 8)
+    flags = np.zeros(width, np.uint8)
     words = flags.view(np.uint64)
     lanes = np.empty(9, np.int64)
     for i in range(one, bins - one):
         h, j = i - one, i + one
-        for n in range(LANES):
+        for n in range(width):
             here = sums[i, n]
             flags[n] = (sums[h, n] < here) & (here > sums[j, n]) & (here > bar[n])
         for w in range(len(words)):

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from . import auditory, energy, spectral
 from .fft import LANES
 from .framing import NONE, FrameBuffer, Framing, hamming_window
 from .spectrum import FrameSpectra, SpectrumBlock
+from .step import Step
 
 __all__ = ["ShortFrames", "short_columns"]
 
@@ -200,12 +200,12 @@ class ShortFrames:
         block = spectra.block
         power = block.power
 
-        def step(name: str, function: Callable[..., object], *args: object, **options: object) -> None:
+        def step(name: str, function: Step[...], *args: object, **options: object) -> None:
             """Have a descriptor computed if it is wanted."""
             if name in want:
                 place = places[name]
                 out = lanes[place] if name in {"audSpec_Rfilt", "mfcc"} else lanes[place.start]
-                self._steps.append(partial(function, *args, **options, out=out))
+                self._steps.append(function.bind(*args, **options, out=out))
 
         step("pcm_RMSenergy", energy.rms_energy, block.energy, length=framing.length)
         step("meanSquareEnergy", energy.mean_square_energy, block.energy, length=framing.length)
@@ -214,9 +214,9 @@ class ShortFrames:
             loudness = {"floor": loudness_floor, "compression": compression}
             edged = np.empty((bands + 2, LANES), np.float32)
             mel, spectrum = edged[1:-1], np.empty((bands, LANES), np.float32)
-            self._steps.append(partial(auditory.mel_bands, power, bank=bank, out=edged))
+            self._steps.append(auditory.mel_bands.bind(power, bank=bank, out=edged))
             if want & {"audspec_lengthL1norm", "loudness"}:
-                self._steps.append(partial(auditory.auditory_spectrum, mel, bank=bank, out=spectrum, **loudness))
+                self._steps.append(auditory.auditory_spectrum.bind(mel, bank=bank, out=spectrum, **loudness))
                 step("audspec_lengthL1norm", auditory.band_mean, spectrum)
                 step("loudness", auditory.band_mean, spectrum)
             if want & RASTA:
@@ -230,15 +230,15 @@ class ShortFrames:
             step(name, spectral.band_energy, power, framing=framing, low=low, high=high)
         if want & SUMS or points:
             sums = np.empty((2, LANES))
-            self._steps.append(partial(spectral.power_sums, power, framing=framing, out=sums))
+            self._steps.append(spectral.power_sums.bind(power, framing=framing, out=sums))
             if points:
                 out = lanes[places[roll_offs[0][1]].start :][: len(points)]
-                self._steps.append(partial(spectral.roll_off, power, sums, framing=framing, points=points, out=out))
+                self._steps.append(spectral.roll_off.bind(power, sums, framing=framing, points=points, out=out))
             step("pcm_fftMag_spectralCentroid", spectral.centroid, sums)
             step("pcm_fftMag_spectralEntropy", spectral.entropy, power, sums, floor=entropy_floor)
             if want & set(MOMENTS):
                 out = lanes[places[MOMENTS[0]].start :][: len(MOMENTS)]
-                self._steps.append(partial(spectral.moments, power, sums, framing=framing, out=out))
+                self._steps.append(spectral.moments.bind(power, sums, framing=framing, out=out))
             step("pcm_fftMag_spectralSlope", spectral.slope, sums, framing=framing)
             step("pcm_fftMag_psySharpness", spectral.sharpness, power, sums, framing=framing)
         change = block.magnitude, self._previous

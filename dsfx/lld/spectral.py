@@ -7,6 +7,7 @@ the nominal axis of a `Framing`.
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -16,6 +17,8 @@ from ..errors import ConfigError
 from .elementary import log2
 from .fft import LANES
 from .framing import Framing
+from .step import Step
+from .wide import wide
 
 __all__ = [
     "alpha_ratio",
@@ -69,25 +72,28 @@ def band_terms(framing: Framing, low: float, high: float) -> tuple[I64, F64]:
     return np.array([left, *between, right]), np.array([left_weight, *(1.0 for _ in between), right_weight])
 
 
-def band_energy(power: F32, *, framing: Framing, low: float, high: float, out: F32 | None = None) -> F32:
+@Step
+def band_energy(power: F32, *, framing: Framing, low: float, high: float, out: F32 | None = None) -> tuple[Any, ...]:
     """Power between two frequencies, divided by the number of bins of the spectrum without DC, shape (64,)."""
     bins, weights = band_terms(framing, low, high)
     result = _lanes() if out is None else out
-    _band_energy(power, bins, weights, np.empty(LANES), result)
-    return result
+    return _band_energy, power, bins, weights, np.empty(LANES), result
 
 
-def power_sums(power: F32, *, framing: Framing, out: F64 | None = None) -> F64:
+@Step
+def power_sums(power: F32, *, framing: Framing, out: F64 | None = None) -> tuple[Any, ...]:
     """Total power and the sum of frequency times power, shape (2, 64), both without DC.
 
     Everything that is relative to the total power shares them.
     """
     sums = np.empty((2, LANES)) if out is None else out
-    _power_sums(power, framing.frequencies, sums)
-    return sums
+    return _power_sums, power, framing.frequencies, sums
 
 
-def roll_off(power: F32, sums: F64, *, framing: Framing, points: tuple[float, ...], out: F32 | None = None) -> F32:
+@Step
+def roll_off(
+    power: F32, sums: F64, *, framing: Framing, points: tuple[float, ...], out: F32 | None = None
+) -> tuple[Any, ...]:
     """Frequency in Hz of the first bin that reaches each share of the total power, shape (len(points), 64).
 
     Parameters
@@ -100,8 +106,7 @@ def roll_off(power: F32, sums: F64, *, framing: Framing, points: tuple[float, ..
     """
     shares = roll_off_shares(points)
     result = np.empty((len(points), LANES), np.float32) if out is None else out
-    _roll_off(power, sums, shares, framing.resolution, result)
-    return result
+    return _roll_off, power, sums, shares, framing.resolution, result
 
 
 @lru_cache(maxsize=32)
@@ -111,7 +116,8 @@ def roll_off_shares(points: tuple[float, ...]) -> F64:
     return np.array(points, dtype=np.float64)
 
 
-def flux(magnitude: F32, previous: F32 | None, *, first: int, last: int, out: F32 | None = None) -> F32:
+@Step
+def flux(magnitude: F32, previous: F32 | None, *, first: int, last: int, out: F32 | None = None) -> tuple[Any, ...]:
     """Root mean square change of the magnitudes of bins `first` to `last` from frame to frame, shape (64,).
 
     Parameters
@@ -123,39 +129,38 @@ def flux(magnitude: F32, previous: F32 | None, *, first: int, last: int, out: F3
     """
     result = _lanes() if out is None else out
     before = magnitude[:, 0].copy() if previous is None else previous
-    _flux(magnitude, before, first, last, np.empty(LANES), result)
-    return result
+    return _flux, magnitude, before, first, last, np.empty(LANES), result
 
 
-def centroid(sums: F64, *, out: F32 | None = None) -> F32:
+@Step
+def centroid(sums: F64, *, out: F32 | None = None) -> tuple[Any, ...]:
     """Mean frequency in Hz, weighted by power, shape (64,); 0 for silence."""
     result = _lanes() if out is None else out
-    _centroid(sums, result)
-    return result
+    return _centroid, sums, result
 
 
-def moments(power: F32, sums: F64, *, framing: Framing, out: F32 | None = None) -> F32:
+@Step
+def moments(power: F32, sums: F64, *, framing: Framing, out: F32 | None = None) -> tuple[Any, ...]:
     """Variance in Hz², skewness and kurtosis (3 for a Gaussian) about the centroid, shape (3, 64)."""
     result = np.empty((3, LANES), np.float32) if out is None else out
-    _moments(power, sums, centroid(sums).astype(np.float64), framing.frequencies, np.empty((3, LANES)), result)
-    return result
+    return _moments, power, sums, framing.frequencies, np.empty(LANES), np.empty((3, LANES)), result
 
 
-def entropy(power: F32, sums: F64, *, floor: float = 1e-7, out: F32 | None = None) -> F32:
+@Step
+def entropy(power: F32, sums: F64, *, floor: float = 1e-7, out: F32 | None = None) -> tuple[Any, ...]:
     """Entropy in bit of the spectrum taken as a distribution, shape (64,).
 
     Both the powers and their total are floored, so for near silence this is no proper entropy.
     """
     result = _lanes() if out is None else out
-    _entropy(power, sums, float(floor), np.empty(LANES), np.empty(LANES), result)
-    return result
+    return _entropy, power, sums, float(floor), np.empty(LANES), np.empty(LANES), result
 
 
-def slope(sums: F64, *, framing: Framing, out: F32 | None = None) -> F32:
+@Step
+def slope(sums: F64, *, framing: Framing, out: F32 | None = None) -> tuple[Any, ...]:
     """Slope of the regression of power over frequency, times the number of bins less two, shape (64,)."""
     result = _lanes() if out is None else out
-    _slope(sums, *_regression_terms(framing), result)
-    return result
+    return _slope, sums, *_regression_terms(framing), result
 
 
 @lru_cache(maxsize=32)
@@ -165,11 +170,11 @@ def _regression_terms(framing: Framing) -> tuple[int, float, float]:
     return len(f), s_f, len(f) * s_ff - s_f * s_f
 
 
-def sharpness(power: F32, sums: F64, *, framing: Framing, out: F32 | None = None) -> F32:
+@Step
+def sharpness(power: F32, sums: F64, *, framing: Framing, out: F32 | None = None) -> tuple[Any, ...]:
     """Psychoacoustic sharpness: the centroid on the Bark scale with more weight above 16 Bark, shape (64,)."""
     result = _lanes() if out is None else out
-    _sharpness(power, sums, _sharpness_weights(framing), result)
-    return result
+    return _sharpness, power, sums, _sharpness_weights(framing), result
 
 
 @lru_cache(maxsize=32)
@@ -185,11 +190,11 @@ def _sharpness_weights(framing: Framing) -> F64:
     return np.array([0.0, *(weight(float(f)) for f in framing.frequencies[1:])])
 
 
-def harmonicity(power: F32, *, out: F32 | None = None) -> F32:
+@Step
+def harmonicity(power: F32, *, out: F32 | None = None) -> tuple[Any, ...]:
     """Mean absolute difference of successive local extrema of the power spectrum, shape (64,)."""
     result = _lanes() if out is None else out
-    _harmonicity(power, _lanes(), result)
-    return result
+    return _harmonicity, power, _lanes(), result
 
 
 @lru_cache(maxsize=32)
@@ -201,35 +206,47 @@ def level_bins(framing: Framing, middle: float, high: float) -> tuple[int, int]:
     return int(np.searchsorted(f, middle, side="left")), int(np.searchsorted(f, high, side="right"))
 
 
+@Step
 def alpha_ratio(
     power: F32, *, framing: Framing, middle: float = 1000.0, high: float = 5000.0, out: F32 | None = None
-) -> F32:
+) -> tuple[Any, ...]:
     """Level of `middle` to `high` over the level below `middle` in dB, shape (64,); 0 if there is nothing below."""
     split, stop = level_bins(framing, middle, high)
     result = _lanes() if out is None else out
-    _alpha_ratio(power, split, stop, POWER_FLOOR, PER_DECADE, _lanes(), _lanes(), result)
-    return result
+    return _alpha_ratio, power, split, stop, POWER_FLOOR, PER_DECADE, _lanes(), _lanes(), result
 
 
+@Step
 def hammarberg_index(
     power: F32, *, framing: Framing, middle: float = 2000.0, high: float = 5000.0, out: F32 | None = None
-) -> F32:
+) -> tuple[Any, ...]:
     """Highest level below `middle` over the highest of `middle` to `high` in dB, shape (64,); 0 if the latter is 0."""
     split, stop = level_bins(framing, middle, high)
     result = _lanes() if out is None else out
-    _hammarberg(power, split, stop, POWER_FLOOR, PER_DECADE, _lanes(), _lanes(), result)
-    return result
+    return _hammarberg, power, split, stop, POWER_FLOOR, PER_DECADE, _lanes(), _lanes(), result
 
 
-def band_slope(power: F32, *, framing: Framing, low: float, high: float, out: F32 | None = None) -> F32:
+@Step
+def band_slope(power: F32, *, framing: Framing, low: float, high: float, out: F32 | None = None) -> tuple[Any, ...]:
     """Slope of the power level between two frequencies in dB/Hz, shape (64,).
 
     Not an exact weighted regression (a flat spectrum does not have slope 0), but the field's definition.
     """
     bins, weights, n, s_f, s_ff = _slope_terms(framing, low, high)
     result = _lanes() if out is None else out
-    _band_slope(power, bins, weights, framing.frequencies, n, s_f, s_ff, POWER_FLOOR, np.empty((2, LANES)), result)
-    return result
+    return (
+        _band_slope,
+        power,
+        bins,
+        weights,
+        framing.frequencies,
+        n,
+        s_f,
+        s_ff,
+        POWER_FLOOR,
+        np.empty((2, LANES)),
+        result,
+    )
 
 
 @lru_cache(maxsize=32)
@@ -253,6 +270,7 @@ def _band_energy(power: F32, bins: I64, weights: F64, total: F64, result: F32) -
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _power_sums(power: F32, frequencies: F64, sums: F64) -> None:
+    wide()
     sums[:] = 0
     total, first = sums[0], sums[1]
     for k in range(1, len(power)):
@@ -312,7 +330,9 @@ def _flux(magnitude: F32, previous: F32, first: int, last: int, total: F64, resu
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _moments(power: F32, sums: F64, mean: F64, frequencies: F64, work: F64, result: F32) -> None:
+def _moments(power: F32, sums: F64, frequencies: F64, mean: F64, work: F64, result: F32) -> None:
+    for i in range(LANES):
+        mean[i] = np.float32(sums[1, i] / sums[0, i]) if sums[0, i] != 0 else np.float32(0)
     work[:] = 0
     second, third, fourth = work[0], work[1], work[2]
     for k in range(1, len(power)):
@@ -338,6 +358,7 @@ def _moments(power: F32, sums: F64, mean: F64, frequencies: F64, work: F64, resu
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _entropy(power: F32, sums: F64, floor: float, total: F64, work: F64, result: F32) -> None:
+    wide()
     least = np.float64(np.float32(floor))
     for i in range(LANES):
         total[i] = max(sums[0, i], least)
@@ -365,6 +386,7 @@ def _sharpness(power: F32, sums: F64, weights: F64, result: F32) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _harmonicity(power: F32, extremum: F32, result: F32) -> None:
+    wide()
     result[:] = 0
     extremum[:] = -1  # none yet: powers are not negative
     for k in range(np.uint64(3), np.uint64(len(power) - 2)):

@@ -12,8 +12,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from .fft import LANES, lane_array, plan, real_magnitude, real_spectrum
+from .fft import LANES, lane_array, plan, real_magnitude, real_spectrum, vectors
 from .framing import Framing
+from .wide import wide
 
 __all__ = ["FrameSpectra", "SpectrumBlock", "frames_transformed"]
 
@@ -123,6 +124,7 @@ class FrameSpectra:
                 f"frames {first} to {first + count - 1} wanted, expected at most {LANES} of the "
                 f"{framing.count(len(samples))} complete ones"
             )
+        width = vectors(count)
         _cut(
             samples[first * framing.step :],
             framing.step,
@@ -138,12 +140,12 @@ class FrameSpectra:
         if not self._transform:
             return block
         if self._complex_spectrum:
-            real_spectrum(self._even, self._odd, self._plan, block.re, block.im)
-            _magnitude(block.re, block.im, block.magnitude)
+            real_spectrum(self._even, self._odd, self._plan, block.re, block.im, width=width)
+            _magnitude(width, block.re, block.im, block.magnitude)
         else:
-            real_magnitude(self._even, self._odd, self._plan, block.magnitude)
+            real_magnitude(self._even, self._odd, self._plan, block.magnitude, width=width)
         if self._power:
-            _square(block.magnitude, block.power)
+            _square(width, block.magnitude, block.power)
         frames_transformed[framing.nfft] += count
         return block
 
@@ -152,6 +154,7 @@ class FrameSpectra:
 def _cut(
     samples: F32, step: int, window: F32, pad: int, windowed_energy: bool, hops: F32, even: F32, odd: F32, energy: F64
 ) -> None:
+    wide()
     # Sample i of the frame in lane l is sample i % step of hop l + i // step. With the hops as columns the 64 frames'
     # samples i lie next to each other, and each sample is moved once for all the frames it belongs to.
     rows, columns = hops.shape
@@ -186,18 +189,18 @@ def _cut(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _magnitude(re: F32, im: F32, magnitude: F32) -> None:
+def _magnitude(width: int, re: F32, im: F32, magnitude: F32) -> None:
     last = len(re) - 1
     for k in (0, last):  # purely real: the root of the square could under- or overflow
-        for i in range(LANES):
+        for i in range(np.uint64(width)):
             magnitude[k, i] = abs(re[k, i])
     for k in range(1, last):
-        for i in range(LANES):
+        for i in range(np.uint64(width)):
             magnitude[k, i] = np.sqrt(re[k, i] * re[k, i] + im[k, i] * im[k, i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _square(magnitude: F32, power: F32) -> None:
+def _square(width: int, magnitude: F32, power: F32) -> None:
     for k in range(len(magnitude)):
-        for i in range(LANES):
+        for i in range(np.uint64(width)):
             power[k, i] = magnitude[k, i] * magnitude[k, i]

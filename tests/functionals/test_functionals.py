@@ -198,3 +198,9 @@ def test_published_check_values():
         got = values[:, list(dict.fromkeys(names)).index(name)]
         expected = np.array([float(row[f"c{c}"]) for c in range(4)], np.float32)
         assert np.array_equal(got, expected), (group, name, got, expected)
+
+
+def test_sorted_contours_of_two_groups_one_after_the_other():
+    first, second = (Contours(np.stack([make("walk", n, k) for k in range(3)], axis=1)) for n in (90, 40))
+    for group in (first, second, first):
+        assert np.array_equal(group.ascending(), np.sort(group.x.T, axis=1))

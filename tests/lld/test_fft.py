@@ -1,8 +1,10 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from dsfx.errors import ConfigError
-from dsfx.lld.fft import LANES, complex_transform, lane_array, plan, real_magnitude, real_spectrum
+from dsfx.lld.fft import LANES, complex_transform, lane_array, plan, real_magnitude, real_spectrum, scratch
 
 from .twins import magnitudes, plain_transform, real_transform
 
@@ -86,3 +88,26 @@ def test_refused_lengths(n):
 
 def test_lane_arrays_begin_with_a_cache_line():
     assert all(lane_array(rows).ctypes.data % 64 == 0 for rows in (1, 5, 257))
+
+
+def test_scratch_arrays_are_used_again_within_a_thread_only():
+    first = scratch("test", 7, np.float64)
+    assert first.shape == (7, LANES)
+    assert first.dtype == np.float64
+    assert first.ctypes.data % 64 == 0
+    assert scratch("test", 7, np.float64) is first
+    assert scratch("test", 8, np.float64).shape == (8, LANES)
+    mine = scratch("test", 8, np.float64)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(scratch, "test", 8, np.float64).result() is not mine
+
+
+def test_part_of_the_lanes():
+    n = 256
+    frames = np.random.default_rng(3).normal(size=(n, LANES)).astype(np.float32)
+    whole, part = np.full((2, n // 2 + 1, LANES), -1, np.float32)
+    for width, magnitude in ((LANES, whole), (16, part)):
+        even, odd = np.ascontiguousarray(frames[::2]), np.ascontiguousarray(frames[1::2])
+        real_magnitude(even, odd, plan(n), magnitude, width=width)
+    assert np.array_equal(part[:, :16], whole[:, :16])
+    assert (part[:, 16:] == -1).all()

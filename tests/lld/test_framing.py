@@ -140,3 +140,20 @@ def test_buffer_keeps_what_frames_still_need(hop):
 def test_buffer_refuses_other_types():
     with pytest.raises(AudioError, match="prepare_samples"):
         FrameBuffer(Framing(16000, 0.02, 0.01)).push(np.zeros(5))
+
+
+def test_any_layout_of_samples_will_do():
+    signal = np.linspace(-1.5, 1.5, 101, dtype=np.float32)
+    expected = prepare_samples(signal)
+    read_only = signal.copy()
+    read_only.setflags(write=False)
+    spread = np.repeat(signal, 2)[::2]
+    for other in (read_only, spread, signal.astype(">f4"), signal.astype(np.float64)):
+        assert np.array_equal(prepare_samples(other), expected)
+
+
+def test_the_first_sample_that_is_not_finite_is_named():
+    for kind in (np.float32, np.float64):
+        with pytest.raises(AudioError, match="sample 3 is inf"):
+            prepare_samples(np.array([0, 0.1, 2, np.inf, np.nan], kind))
+    assert prepare_samples(np.array([1e300, -1e300])).tolist() == prepare_samples(np.array([2.0, -2.0])).tolist()

@@ -19,7 +19,7 @@ def segments(count, shortest, longest, seed):
 
 @pytest.mark.parametrize(("shortest", "longest"), [(3, 9), (15, 27), (90, 111), (100, 167), (290, 360)])
 def test_correlations_are_within_their_bounds(shortest, longest):
-    work = np.zeros((5, 2 * longest + 2))
+    work = jitter.workspace(longest)
     for segment in segments(20, shortest, longest, 1):
         jitter._correlate(segment, shortest, longest, work)
         for k, lag in enumerate(range(shortest, longest + 1)):
@@ -34,14 +34,14 @@ def test_correlations_are_within_their_bounds(shortest, longest):
 def test_constant_periods_have_no_correlation():
     segment = np.full(60, 0.25, np.float32)
     segment[45:] = np.linspace(0, 0.2, 15)
-    work = np.zeros((5, 62))
+    work = jitter.workspace(30)
     jitter._correlate(segment, 20, 30, work)
     assert np.all(np.isnan(work[3, :11]))  # 20 to 30 samples from the begin on are constant
 
 
 @pytest.mark.parametrize(("shortest", "longest", "rate"), [(15, 27, 8000), (100, 167, 16000), (290, 360, 48000)])
 def test_the_period_is_that_of_exact_correlations(shortest, longest, rate):
-    work = np.zeros((5, 2 * longest + 2))
+    work = jitter.workspace(longest)
     correlation, doubt = work[3, : longest - shortest + 1], work[4, : longest - shortest + 1]
     saved = number = 0
     for segment in segments(300, shortest, longest, 2):
