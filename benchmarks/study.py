@@ -1,0 +1,145 @@
+"""Which part of the network, and which spectrogram, makes good features? After the experiments of Zhao et al. 2018.
+
+    python benchmarks/study.py LABELS.csv WORK RESULTS.csv [--only both,mel] [--epochs N] [--folds loso] [--jobs N]
+
+Trains one extractor per fold for each variant, by the default recipe but for what the variant changes, and writes rows
+for each: UA and WA, with 95 % intervals over speakers, of the network's own posteriors (deep features + DNN), of a
+linear SVM on the deep features, and of the same SVM on eGeMAPSv02, ComParE_2016 and their concatenations with the deep
+features. A variant whose rows are in RESULTS.csv is not run again; one that was cut off goes on where it stopped. Needs
+the extras train and evaluate.
+"""
+
+import argparse
+import csv
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dsfx
+from dsfx.evaluate import evaluate
+from dsfx.frontend import FrontEnd
+from dsfx.train import train
+from dsfx.train.config import Configuration
+
+DEFAULT = Configuration()
+
+
+def linear(fft_length: int) -> Configuration:
+    """A spectrogram of all bins up to 8 kHz; no longer window than FFT, else that of the default."""
+    window = min(0.032, fft_length / 16000)
+    bins = FrontEnd(
+        sampling_rate=16000, window_length=window, fft_length=fft_length, bands="linear", n_mels=0, lower_hz=0.0
+    )
+    return replace(DEFAULT, front_end=bins)
+
+
+VARIANTS: dict[str, Configuration] = {
+    "both": DEFAULT,
+    "convolutional": replace(DEFAULT, layers=replace(DEFAULT.layers, branches="convolutional")),
+    "recurrent": replace(DEFAULT, layers=replace(DEFAULT.layers, branches="recurrent")),
+    "linear-62.5": linear(256),
+    "linear-31.25": linear(512),
+    "linear-20": linear(800),
+    "linear-15.6": linear(1024),
+    "linear-10": linear(1600),
+    "no-auxiliary": replace(DEFAULT, recipe=replace(DEFAULT.recipe, auxiliary=0.0)),
+    "no-mixup": replace(DEFAULT, recipe=replace(DEFAULT.recipe, mixup=0.0)),
+    "level-kept": replace(DEFAULT, front_end=replace(DEFAULT.front_end, normalisation="none")),
+}
+"""The paper's branches, then its frequency resolutions in Hz per bin (the default has mel bands), then ours."""
+
+SETS = ("deep", "eGeMAPSv02", "ComParE_2016", "eGeMAPSv02+deep", "ComParE_2016+deep")
+COLUMNS = ("corpus", "variant", "features", "classifier", "ua", "ua_low", "ua_high", "wa", "wa_low", "wa_high", "folds")
+
+
+def main() -> None:
+    """Run the study."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--only", default=",".join(VARIANTS), help="Variants, by name. Default: all.")
+    parser.add_argument("--epochs", type=int, help="Default: as the recipe says.")
+    parser.add_argument("--folds", default="loso")
+    parser.add_argument("--jobs", type=int, default=1)
+    options = parser.parse_args()
+    corpus = options.labels.absolute().parent.name
+    options.work.mkdir(parents=True, exist_ok=True)
+    crafted = options.work / f"{corpus}.parquet"
+    dsfx.extract([str(options.labels)], sets=("eGeMAPSv02", "ComParE_2016"), jobs=options.jobs, output=str(crafted))
+    done = known(options.results)
+    for name in options.only.split(","):
+        if (corpus, name) in done:
+            continue
+        folder = options.work / f"{corpus}-{name}"
+        folds: Any = int(options.folds) if options.folds.isdigit() else options.folds
+        if not folder.is_dir():
+            train(
+                options.labels,
+                folder,
+                config=VARIANTS[name],
+                epochs=options.epochs,
+                folds=folds,
+                jobs=options.jobs,
+                on_note=print,
+            )
+        add(options.results, rows(corpus, name, folder, crafted, options))
+
+
+def rows(corpus: str, name: str, folder: Path, crafted: Path, options: Any) -> list[dict[str, Any]]:
+    """Results of one variant: of its posteriors, and of a linear SVM on all sets."""
+    metrics = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))["metrics"]
+    own = metrics["corpora"][0]
+    low = {key: own.get(f"{key}_interval", [float("nan")] * 2) for key in ("uar", "wa")}
+    shared = {"corpus": corpus, "variant": name, "folds": options.folds}
+    made = [
+        {
+            **shared,
+            "features": "spectrogram",
+            "classifier": "network",
+            **dict(zip(("ua", "ua_low", "ua_high"), (own["uar"], *low["uar"]), strict=True)),
+            **dict(zip(("wa", "wa_low", "wa_high"), (own["wa"], *low["wa"]), strict=True)),
+        }
+    ]
+    report = options.work / f"report-{corpus}-{name}"
+    sets = SETS if name == "both" else ("deep", "ComParE_2016+deep")
+    evaluate(folder, options.labels, report, tables=(str(crafted),), sets=sets, jobs=options.jobs)
+    for found in json.loads((report / "results.json").read_text(encoding="utf-8"))["results"]:
+        ua, wa = found["ua"], found["wa"]
+        made.append(
+            {
+                **shared,
+                "features": found["set"],
+                "classifier": found["classifier"],
+                **{"ua": ua["value"], "ua_low": ua["low"], "ua_high": ua["high"]},
+                **{"wa": wa["value"], "wa_low": wa["low"], "wa_high": wa["high"]},
+            }
+        )
+    return made
+
+
+def known(path: Path) -> set[tuple[str, str]]:
+    """Corpora and variants that a table of results has."""
+    if not path.is_file():
+        return set()
+    with path.open(encoding="utf-8", newline="") as handle:
+        return {(row["corpus"], row["variant"]) for row in csv.DictReader(handle)}
+
+
+def add(path: Path, results: list[dict[str, Any]]) -> None:
+    """Append rows to a table of results."""
+    fresh = not path.is_file()
+    with path.open("a", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, COLUMNS, lineterminator="\n")
+        if fresh:
+            writer.writeheader()
+        writer.writerows(
+            {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
+            for row in results
+        )
+
+
+if __name__ == "__main__":
+    main()
