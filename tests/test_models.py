@@ -53,13 +53,23 @@ class TestModel:
         with (model.folder / "folds.csv").open(encoding="utf-8") as handle:
             rows = list(csv.DictReader(handle))
         labels = list(model.labels)
-        confusion = np.zeros((len(labels), len(labels)), dtype=int)
-        for row in rows:
-            confusion[labels.index(row["class"])] += [int(row[label]) for label in labels]
         metrics = model.table["metrics"]
-        assert confusion.sum() == model.table["corpora"][0]["files"]
-        assert np.mean(np.diag(confusion) / confusion.sum(axis=1)) == pytest.approx(metrics["uar"], abs=1e-4)
-        assert np.trace(confusion) / confusion.sum() == pytest.approx(metrics["wa"], abs=1e-4)
+        sizes = {corpus["name"]: corpus["files"] for corpus in model.table["corpora"]}
+        assert [corpus["name"] for corpus in metrics["corpora"]] == list(sizes)
+        for corpus in metrics["corpora"]:
+            confusion = np.zeros((len(labels), len(labels)), dtype=int)
+            for row in rows:
+                if row["corpus"] == corpus["name"]:
+                    confusion[labels.index(row["class"])] += [int(row[label]) for label in labels]
+            assert confusion.sum() == sizes[corpus["name"]]
+            there = confusion.sum(axis=1) > 0
+            assert there.sum() == corpus["classes"]
+            assert np.mean((np.diag(confusion)[there] / confusion.sum(axis=1)[there])) == pytest.approx(
+                corpus["uar"], abs=1e-4
+            )
+            assert np.trace(confusion) / confusion.sum() == pytest.approx(corpus["wa"], abs=1e-4)
+        for key in ("uar", "wa"):
+            assert metrics[key] == pytest.approx(np.mean([corpus[key] for corpus in metrics["corpora"]]), abs=1e-4)
 
     def test_hashes(self, name: str) -> None:
         hashes = (load_model(name).folder / "hashes.txt").read_text().split("\n")[:-1]
