@@ -121,7 +121,9 @@ def network(table: Mapping[str, Any]) -> str:
 def recipe(training: Mapping[str, Any]) -> list[list[str]]:
     """The parameters of a recipe, name and value."""
     about = {"seed", "threads", "device", "torch", "precision", "onnx_difference", "best_epoch", "held_out_speakers"}
-    plain = {key: value for key, value in training.items() if key not in about and not isinstance(value, Mapping)}
+    plain = {
+        key: value for key, value in training.items() if key not in about and not isinstance(value, Mapping | None)
+    }
     nested = {
         f"{name}: {key}": value
         for name, table in training.items()
