@@ -64,7 +64,7 @@ class TestModel:
             assert confusion.sum() == sizes[corpus["name"]]
             there = confusion.sum(axis=1) > 0
             assert there.sum() == corpus["classes"]
-            assert np.mean((np.diag(confusion)[there] / confusion.sum(axis=1)[there])) == pytest.approx(
+            assert np.mean(np.diag(confusion)[there] / confusion.sum(axis=1)[there]) == pytest.approx(
                 corpus["uar"], abs=1e-4
             )
             assert np.trace(confusion) / confusion.sum() == pytest.approx(corpus["wa"], abs=1e-4)
