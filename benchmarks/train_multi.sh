@@ -18,7 +18,7 @@ exec dsfx train "$(corpus emodb)" "$(corpus ravdess)" "$(corpus nemo)" "$(corpus
   --reference 'EmotionTTS open DB, public part (Korean)' \
   --description 'Deep spectrum features for emotional speech, trained on four corpora in four languages.' \
   --note 'For research on emotion and other paralinguistic traits of speech: the features are input to a classifier of your own; compare them with hand-crafted sets on your data before relying on them.' \
-  --note 'The results above are of networks that never heard the corpus: each was trained on the other three. The posteriors of another language and studio are poor; the features carry further (docs/training.md).' \
+  --note 'The results above are of networks that never heard the corpus: each was trained on the other three. The posteriors of another language and studio are poor; the features carry further: with a linear SVM, each speaker left out once, UA 77.8 % on EmoDB and 58.2 % on RAVDESS (ComParE_2016: 78.6 and 57.9 %, eGeMAPSv02: 65.3 and 49.3 %).' \
   --note 'Trained on acted emotions of 58 speakers, in German, English, Polish and Korean. For spontaneous speech, children, the elderly, noise or telephone channels nothing is known.' \
   --note 'The level of a recording is taken out, so loudness is not in the features; hand-crafted sets add it.' \
   --note 'Do not evaluate on these four corpora with these features: the network has heard every clip. `hashes.txt` tells which clips those are.' \

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import ModelError
-from .network import EPSILON, POOL, STRIDE, STRIDES, Network
+from .network import EPSILON, SHRINK, STRIDE, Network
 
 __all__ = ["check", "graph"]
 
@@ -90,10 +90,15 @@ def graph(network: Network, *, producer: str) -> bytes:
     count = g("Cast", g("Unsqueeze", steps, g.ints(1)), to=TensorProto.FLOAT)
     parts = []
     if layers.convolutional:
+        (first, _), (second, second_size), (third, third_size) = SHRINK[layers.shrink]
+
+        def largest(y: str, size: tuple[int, int]) -> str:
+            return y if size == (1, 1) else g("MaxPool", y, kernel_shape=size, strides=size)
+
         y = g("Unsqueeze", x, g.ints(1))
-        y = g("Mul", convolve(y, 1, strides=STRIDES[0]), half)
-        y = g("Mul", convolve(y, 2, strides=STRIDES[1]), number(valid, 1, 3))
-        y = g("MaxPool", convolve(y, 3, strides=STRIDES[2]), kernel_shape=[1, POOL], strides=[1, POOL])
+        y = g("Mul", convolve(y, 1, strides=first), half)
+        y = g("Mul", largest(convolve(y, 2, strides=second), second_size), number(valid, 1, 3))
+        y = largest(convolve(y, 3, strides=third), third_size)
         y = g("Transpose", y, perm=[0, 1, 3, 2])
         y = g("Mul", g("Reshape", y, g.ints(0, state["conv4.weight"].shape[1], -1)), valid_rows)
         y = g("Mul", convolve(y, 4), valid_rows)

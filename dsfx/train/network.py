@@ -1,7 +1,7 @@
 """The network in torch, after Zhao et al. 2018: two branches read one spectrogram, their pooled outputs are features.
 
-* Convolutional branch: three 2-D blocks, whose strides shrink time and bands, and one 1-D block over all bands
-  (convolution, batch norm, ReLU); mean and deviation over time.
+* Convolutional branch: three 2-D blocks, whose strides or maxima shrink time and bands, and one 1-D block over all
+  bands (convolution, batch norm, ReLU); mean and deviation over time.
 * Recurrent branch: frames stacked by four, a bidirectional LSTM, softmax attention over its steps.
 
 The concatenation of both is the deep spectrum features; two dense layers give the class posteriors. Everything is
@@ -18,12 +18,13 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError
 
-__all__ = ["BRANCHES", "POOL", "STRIDE", "STRIDES", "Layers", "Network"]
+__all__ = ["BRANCHES", "SHRINK", "STRIDE", "Layers", "Network"]
 
-STRIDES = ((2, 2), (2, 2), (1, 2))
-"""Of the three 2-D convolutions, along frames and bands."""
-POOL = 2
-"""Neighbouring bands after the third of which the larger goes on."""
+SHRINK = {
+    "strides": (((2, 2), (1, 1)), ((2, 2), (1, 1)), ((1, 2), (1, 2))),
+    "maxima": (((2, 2), (1, 1)), ((1, 1), (2, 2)), ((1, 1), (1, 4))),
+}
+"""Strides of the three 2-D convolutions, and the sizes of the maxima after them, along frames and bands."""
 STRIDE = 4
 """Frames per step of both branches' outputs."""
 BRANCHES = ("both", "convolutional", "recurrent")
@@ -39,6 +40,7 @@ class Layers:
     Parameters
     ----------
     branches : one of `BRANCHES`.
+    shrink : one of `SHRINK`: by strides alone, or mostly by maxima, at twice the cost.
     channels, kernels : of the three 2-D convolutions; kernels are (frames, bands), odd.
     filters : of the 1-D convolution; the branch gives twice as many features.
     units : of the LSTM, per direction; the branch gives twice as many features.
@@ -47,6 +49,7 @@ class Layers:
     """
 
     branches: str = "both"
+    shrink: str = "strides"
     channels: tuple[int, int, int] = (32, 64, 128)
     kernels: tuple[tuple[int, int], ...] = ((5, 5), (3, 3), (3, 3))
     filters: int = 128
@@ -59,6 +62,8 @@ class Layers:
         object.__setattr__(self, "kernels", tuple(tuple(kernel) for kernel in self.kernels))
         if self.branches not in BRANCHES:
             raise ConfigError(f"layers: branches is {self.branches!r}, expected one of {', '.join(BRANCHES)}")
+        if self.shrink not in SHRINK:
+            raise ConfigError(f"layers: shrink is {self.shrink!r}, expected one of {', '.join(SHRINK)}")
         sizes = [*self.channels, self.filters, self.units, self.attention, self.dense]
         if len(self.channels) != 3 or not all(isinstance(size, int) and 1 <= size <= 8192 for size in sizes):
             raise ConfigError(f"layers: {asdict(self)}, expected three channels and every size in 1 to 8192")
@@ -120,16 +125,17 @@ class Network(nn.Module):
         self.register_buffer("scale", torch.ones(n_bands))
         if layers.convolutional:
             first, second, third = layers.kernels
-            self.conv1 = nn.Conv2d(1, a, first, stride=STRIDES[0], padding=padding(first), bias=False)
+            strides = [stride for stride, _ in SHRINK[layers.shrink]]
+            self.conv1 = nn.Conv2d(1, a, first, stride=strides[0], padding=padding(first), bias=False)
             self.norm1 = nn.BatchNorm2d(a)
-            self.conv2 = nn.Conv2d(a, b, second, stride=STRIDES[1], padding=padding(second), bias=False)
+            self.conv2 = nn.Conv2d(a, b, second, stride=strides[1], padding=padding(second), bias=False)
             self.norm2 = nn.BatchNorm2d(b)
-            self.conv3 = nn.Conv2d(b, c, third, stride=STRIDES[2], padding=padding(third), bias=False)
+            self.conv3 = nn.Conv2d(b, c, third, stride=strides[2], padding=padding(third), bias=False)
             self.norm3 = nn.BatchNorm2d(c)
             heights = n_bands
-            for _, stride in STRIDES:
-                heights = -(-heights // stride)
-            self.conv4 = nn.Conv1d(c * (heights // POOL), layers.filters, 3, padding=1, bias=False)
+            for (_, stride), (_, size) in SHRINK[layers.shrink]:
+                heights = -(-heights // stride) // size
+            self.conv4 = nn.Conv1d(c * heights, layers.filters, 3, padding=1, bias=False)
             self.norm4 = nn.BatchNorm1d(layers.filters)
         if layers.recurrent:
             self.forwards = nn.LSTM(n_bands * STRIDE, layers.units, batch_first=True)
@@ -179,9 +185,9 @@ class Network(nn.Module):
     def _convolutional(self, x: Tensor, valid: Tensor) -> Tensor:
         x = torch.relu(self.norm1(self.conv1(x[:, None])))
         x = x * valid.repeat_interleave(2, dim=1)[:, None, :, None].to(x.dtype)
-        x = torch.relu(self.norm2(self.conv2(x)))
+        x = torch.relu(largest(self.norm2(self.conv2(x)), SHRINK[self.layers.shrink][1][1]))
         x = x * valid[:, None, :, None].to(x.dtype)
-        x = torch.relu(nn.functional.max_pool2d(self.norm3(self.conv3(x)), (1, POOL)))
+        x = torch.relu(largest(self.norm3(self.conv3(x)), SHRINK[self.layers.shrink][2][1]))
         x = x.permute(0, 1, 3, 2).flatten(1, 2) * valid[:, None].to(x.dtype)
         x = torch.relu(self.norm4(self.conv4(x))).float() * valid[:, None]
         count = valid.sum(dim=1, keepdim=True)
@@ -201,6 +207,11 @@ class Network(nn.Module):
         scores = self.score(torch.tanh(self.attend(h))).squeeze(2).float()
         attention = torch.softmax(scores.masked_fill(valid == 0, -1e9), dim=1)
         return (attention[:, :, None] * h).sum(dim=1), attention
+
+
+def largest(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """The maxima over neighbours along the last two axes."""
+    return x if size == (1, 1) else nn.functional.max_pool2d(x, size)
 
 
 def padding(kernel: tuple[int, int]) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from tiny import network
 from dsfx.errors import ModelError
 from dsfx.train.export import check, graph, reordered
 from dsfx.train.fit import pad
-from dsfx.train.network import Layers, Network
+from dsfx.train.network import BRANCHES, SHRINK, Layers, Network
 
 
 def clips(lengths: list[int], bands: int = 24, seed: int = 0) -> list[np.ndarray]:
@@ -26,9 +26,11 @@ def test_onnxruntime_agrees_with_torch_on_ragged_batches(lengths: list[int]) -> 
     assert check(graph(net, producer="tests"), net, clips(lengths)) <= 1e-5
 
 
-def test_a_network_of_the_shipped_size_agrees() -> None:
+@pytest.mark.parametrize("shrink", SHRINK)
+@pytest.mark.parametrize("branches", BRANCHES)
+def test_networks_of_the_default_size_agree(shrink: str, branches: str) -> None:
     torch.manual_seed(1)
-    net = Network(80, 7, Layers()).eval()
+    net = Network(80, 7, Layers(shrink=shrink, branches=branches)).eval()
     assert check(graph(net, producer="tests"), net, clips([3, 50, 121, 400], bands=80)) <= 1e-5
 
 
