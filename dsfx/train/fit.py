@@ -1,9 +1,8 @@
 """The training loop: spectrograms and labels in, a trained network out."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ from torch import Tensor, nn
 from ..errors import ConfigError, OutputError
 from ..frontend import FrontEnd
 from .augment import Augmentation
+from .files import whole
 from .network import Layers, Network
 
-__all__ = ["Epoch", "Fitted", "Material", "Recipe", "fit", "infer", "weights_of"]
+__all__ = ["Epoch", "Fitted", "Material", "Recipe", "among", "fit", "infer", "weights_of"]
 
 Rows = NDArray[np.float32]
 
@@ -104,30 +104,6 @@ class Material:
     corpora: NDArray[np.int64]
     allowed: NDArray[np.bool_]
     auxiliary: Rows | None = None
-
-    def subset(self, chosen: NDArray[Any]) -> "Material":
-        """The clips of a mask or of numbers."""
-        numbers = np.arange(len(self.targets))[chosen]
-        return replace(
-            self,
-            rows=_Chosen(self.rows, numbers),
-            targets=self.targets[numbers],
-            corpora=self.corpora[numbers],
-            auxiliary=None if self.auxiliary is None else self.auxiliary[numbers],
-        )
-
-
-class _Chosen(Sequence[Rows]):
-    """Some items of a sequence, which may be one that reads them from a disk when asked."""
-
-    def __init__(self, rows: Sequence[Rows], numbers: NDArray[np.intp]) -> None:
-        self.rows, self.numbers = rows, numbers
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.rows[int(self.numbers[index])]
 
 
 @dataclass(frozen=True)
@@ -272,7 +248,14 @@ def fit(
             state = {"network": network.state_dict(), "optimiser": optimiser.state_dict()}
             state |= {"schedule": schedule.state_dict(), "average": average, "best": best}
             state["history"] = [tuple(asdict(epoch).values()) for epoch in history]
-            save(state, checkpoint)
+            try:
+                with whole(checkpoint) as handle:
+                    torch.save(state, handle)
+            except (OSError, RuntimeError) as error:
+                reason = getattr(error, "strerror", None) or error
+                raise OutputError(
+                    f"{checkpoint}: the checkpoint cannot be written ({reason}); the one before is kept"
+                ) from None
         if report:
             report(history[-1])
     network.load_state_dict(best)
@@ -405,11 +388,15 @@ def best_epoch(history: Sequence[Epoch]) -> int:
     return 1 + int(np.argmax(scores))
 
 
+def among(posteriors: Rows, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The class (clips,) with the highest posterior among those that the clip's corpus has, `allowed` (clips, all)."""
+    return np.where(allowed, posteriors, -1.0).argmax(axis=1)
+
+
 def score_of(network: Network, material: Material, front_end: FrontEnd) -> float:
     """UA on `material`, each corpus on its own classes, mean over corpora."""
     posteriors = infer(network, material.rows, front_end)[1]
-    found = np.where(material.allowed[material.corpora], posteriors, -1.0).argmax(axis=1)
-    right = found == material.targets
+    right = among(posteriors, material.allowed[material.corpora]) == material.targets
     recalls: dict[int, list[float]] = {}
     for corpus, target in np.unique(np.stack([material.corpora, material.targets], axis=1), axis=0):
         own = (material.corpora == corpus) & (material.targets == target)
@@ -467,20 +454,6 @@ def moments(front_end: FrontEnd, rows: Sequence[Rows]) -> tuple[Rows, Rows]:
     mean = total / frames
     variance = np.maximum(squares / frames - mean * mean, 1e-4)
     return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
-
-
-def save(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint that is whole whenever it is read."""
-    partial = path.with_name(path.name + ".part")
-    try:
-        with partial.open("wb") as handle:
-            torch.save(state, handle)
-            handle.flush()
-            os.fsync(handle.fileno())
-        partial.replace(path)
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"{path}: the checkpoint cannot be written ({reason}); the one before is kept") from None
 
 
 def has_bfloat16(device: torch.device | None = None) -> bool:

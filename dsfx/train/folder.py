@@ -1,6 +1,5 @@
 """What a model folder holds."""
 
-import os
 import shutil
 from collections.abc import Sequence
 from hashlib import sha256
@@ -18,6 +17,8 @@ from . import outputs, pictures
 from .card import card, toml
 from .config import Configuration
 from .data import Clip
+from .files import whole
+from .fit import among
 from .folds import Part
 from .work import Setting, results, save, weights
 
@@ -150,7 +151,7 @@ def write_folds(
         identity=f"out-of-fold:{digest(sha256(features.tobytes()).hexdigest())}",
         out_of_fold={"folds": len(folds), "rows": "each by the extractor that never heard its speaker"},
     )
-    best = outputs.among(posteriors, setting.allowed[setting.corpora])
+    best = among(posteriors, setting.allowed[setting.corpora])
     outputs.write_confusions(part / "folds.csv", clips, classes, setting.targets, best)
     pictures.confusion(part / "folds.csv", part / "confusion.png")
     return outputs.metrics(clips, setting.targets, best, classes)
@@ -158,7 +159,5 @@ def write_folds(
 
 def write(path: Path, content: bytes) -> None:
     """Write a file and see it onto the disk."""
-    with path.open("wb") as handle:
+    with whole(path) as handle:
         handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())

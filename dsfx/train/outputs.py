@@ -1,6 +1,7 @@
 """Tables that a training writes: out-of-fold features and posteriors, confusions, learning curves."""
 
 import csv
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,25 +13,14 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..evaluate import statistics
-from ..evaluate.scores import count
+from ..evaluate.scores import count, unweighted, weighted
 from ..store import Column, schema_of
 from .data import Clip
 from .folds import Part
 
-__all__ = ["among", "metrics", "scores", "write_confusions", "write_curves", "write_features"]
+__all__ = ["metrics", "write_confusions", "write_curves", "write_features"]
 
 Rows = NDArray[np.float32]
-
-
-def among(posteriors: Rows, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The class (clips,) with the highest posterior among those that the clip's corpus has, `allowed` (clips, all)."""
-    return np.where(allowed, posteriors, -1.0).argmax(axis=1)
-
-
-def scores(targets: NDArray[np.int64], found: NDArray[np.int64]) -> tuple[float, float]:
-    """Unweighted average recall over the classes that occur, and weighted accuracy."""
-    right = targets == found
-    return float(np.mean([right[targets == k].mean() for k in np.unique(targets)])), float(right.mean())
 
 
 def metrics(
@@ -51,16 +41,14 @@ def metrics(
             if np.isfinite(value.low):
                 entry[f"{key}_interval"] = [round(value.low, 4), round(value.high, 4)]
         corpora.append(entry)
-        for name in names:
-            mask = own & np.array([clip.speaker == name for clip in clips])
-            uar, accuracy = scores(targets[mask], found[mask])
+        for name, own_counts in zip(names, counts, strict=True):
             speakers.append(
                 {
                     "corpus": corpus,
                     "speaker": name,
-                    "files": int(mask.sum()),
-                    "uar": round(uar, 4),
-                    "wa": round(accuracy, 4),
+                    "files": int(own_counts.sum()),
+                    "uar": round(float(unweighted(own_counts)), 4),
+                    "wa": round(float(weighted(own_counts)), 4),
                 }
             )
     mean = {key: round(float(np.mean([corpus[key] for corpus in corpora])), 4) for key in ("uar", "wa")}
@@ -121,8 +109,6 @@ def write_features(
     """
     columns = [Column(f"deep_{index:03d}", "deep") for index in range(features.shape[1])]
     columns += [Column(f"posterior_{name}", "posteriors") for name in classes]
-    import json
-
     metadata = {
         "dsfx_version": __version__,
         "sets": json.dumps({"deep": identity, "posteriors": identity}),

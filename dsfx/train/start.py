@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def read_start(path: Path, config: Configuration) -> Start:
     try:
         table = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
         content = file.read_bytes()
-        with np.load(file, allow_pickle=False) as found:
+        with np.load(BytesIO(content), allow_pickle=False) as found:
             weights = dict(found)
         hashes = set((folder / "hashes.txt").read_text(encoding="ascii").split())
         if not path.is_dir():

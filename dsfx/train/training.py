@@ -130,8 +130,7 @@ def train(
         if begin and folds is not None:
             check_unheard(begin, {clip.hash for clip in clips})
         claim(work, config, seed, parts, clips, begin)
-        setting = prepare(config, clips, classes, spectrograms, work, seed, device, threads, jobs, say)
-        setting = replace(setting, start=begin)
+        setting = prepare(config, clips, classes, spectrograms, work, seed, device, threads, jobs, begin, say)
     except DsfxError:
         if not started(work):
             shutil.rmtree(part, ignore_errors=True)
@@ -206,7 +205,7 @@ def claim(
     seed: int,
     parts: Sequence[Part],
     clips: Sequence[Clip],
-    start: Start | None = None,
+    start: Start | None,
 ) -> None:
     """Go on only with what belongs to this very training."""
     own = {
@@ -241,6 +240,7 @@ def prepare(
     device: str,
     threads: int,
     jobs: int,
+    start: Start | None,
     say: Callable[[str], None],
 ) -> Setting:
     """Numbers for names, and the targets of the regression head."""
@@ -266,4 +266,5 @@ def prepare(
         seed=seed,
         device=device,
         threads=threads,
+        start=start,
     )

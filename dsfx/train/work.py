@@ -22,6 +22,7 @@ from ..frontend import FrontEnd
 from .auxiliary import Auxiliary, Standard
 from .cache import Spectrograms, no_space
 from .export import check, graph
+from .files import whole
 from .fit import Epoch, Material, Recipe, fit, infer, weights_of
 from .folds import Part
 from .network import Layers
@@ -60,7 +61,7 @@ class Setting:
     seed: int
     device: str
     threads: int
-    start: Start | None = None
+    start: Start | None
 
     def material(self, chosen: NDArray[np.bool_], targets: NDArray[np.float32] | None) -> Material:
         """The clips of a mask, with the targets (clips, n) of the regression head."""
@@ -160,12 +161,8 @@ def exported(setting: Setting, network: Any) -> dict[str, Any]:
 
 def save(path: Path, arrays: dict[str, Any]) -> None:
     """Write arrays such that the file is there whole or not at all."""
-    temporary = path.with_suffix(".partial")
-    with temporary.open("wb") as handle:
+    with whole(path) as handle:
         np.savez(handle, **arrays)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
 
 
 def results(folder: Path, part: Part) -> dict[str, NDArray[Any]]:

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from dsfx.train.data import Clip
+from dsfx.train.fit import among
 from dsfx.train.folds import Part
-from dsfx.train.outputs import among, metrics, write_confusions, write_curves
+from dsfx.train.outputs import metrics, write_confusions, write_curves
 from dsfx.train.pictures import confusion, learning_curves
 
 CLASSES = ["a", "b", "c"]
