@@ -4,11 +4,9 @@ The reference gives smoothed values only, so ours are smoothed here by a plain m
 """
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from lld.signals import buzz
 from lld.voice_sets import COMPARE, GEMAPS
 from lld.voice_signals import NAMES, make
@@ -16,11 +14,10 @@ from lld.voice_signals import NAMES, make
 from dsfx.lld.framing import Framing, prepare_samples
 from dsfx.lld.long import LongFrames
 
+from .compare import DATA, clips, read
 from .voice_rows import smoothed
 
 opensmile = pytest.importorskip("opensmile")
-
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 @cache
@@ -52,22 +49,21 @@ def check(signal, rate, label):
     return voiced
 
 
-@pytest.mark.parametrize(("corpus", "pattern", "every"), [("emodb", "*.flac", 54), ("ravdess", "**/*.flac", 144)])
-def test_speech(corpus, pattern, every):
-    folder = DATA / corpus / "audio"
-    if not folder.exists():
-        pytest.skip(f"needs real speech in {folder}")
-    files = sorted(folder.glob(pattern))[::every]
+@pytest.mark.parametrize(("corpus", "count"), [("emodb", 10), ("ravdess", 10)])
+def test_speech(corpus, count):
+    files = clips(corpus, count)
+    if not files:
+        pytest.skip(f"needs real speech in {DATA / corpus}")
     assert len(files) >= 10
     for file in files:
-        signal, rate = soundfile.read(file, dtype="float32")
+        signal, rate = read(file)
         assert check(signal, rate, file.name) > 20
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("corpus", "pattern", "every"), [("emodb", "*.flac", 5), ("ravdess", "**/*.flac", 12)])
-def test_much_speech(corpus, pattern, every):
-    test_speech(corpus, pattern, every)
+@pytest.mark.parametrize(("corpus", "count"), [("emodb", 107), ("ravdess", 120)])
+def test_much_speech(corpus, count):
+    test_speech(corpus, count)
 
 
 # 11000 Hz: ten milliseconds are more than the hop. 96 kHz: rounding in the refined periods shows.
