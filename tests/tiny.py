@@ -14,7 +14,8 @@ def network(n_bands: int = 24, seed: int = 0) -> Any:
     from dsfx.train.network import Layers, Network
 
     torch.manual_seed(seed)
-    net = Network(n_bands, len(LABELS), Layers(channels=(4, 6, 8), filters=5, units=7, attention=6, dense=9))
+    layers = Layers(members=1, channels=(4, 6, 8), filters=5, units=7, attention=6, dense=9)
+    net = Network(n_bands, len(LABELS), layers)
     with torch.no_grad():
         net.shift.normal_(-5)
         net.scale.uniform_(0.2, 0.5)
@@ -35,7 +36,7 @@ def tiny_model(folder: Path, *, seed: int = 0, max_seconds: float = 2.0, **chang
 
     front_end = FrontEnd(sampling_rate=16000, n_mels=24, fft_length=512)
     net = network(front_end.n_bands, seed)
-    content = graph(net, producer="tests")
+    content = graph([net], producer="tests")
     table: dict[str, Any] = {
         "format": 1,
         "name": folder.name,

@@ -14,6 +14,7 @@ CONFIG = """
 n_mels = 24
 fft_length = 512
 [layers]
+members = 1
 channels = [4, 6, 8]
 filters = 5
 units = 7

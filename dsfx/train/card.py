@@ -113,14 +113,18 @@ def network(table: Mapping[str, Any]) -> str:
     }
     wanted = layers.get("branches", "both")
     parts = [f"{name.capitalize()} branch: {words}." for name, words in branches.items() if wanted in {"both", name}]
-    return f"""After Zhao et al. (2018), {table["parameters"]} parameters. {" ".join(parts)} {
+    members = layers.get("members", 1)
+    several = f"""{members} networks side by side, trained from seeds of their own: the features are those of all, the
+        posteriors their mean. Each has: """
+    return f"""After Zhao et al. (2018), {table["parameters"]} parameters. {several * (members > 1)}{" ".join(parts)} {
         "Both concatenated are" if len(parts) > 1 else "These are"
     } the features; a dense layer of {layers["dense"]} units and one of {len(table["labels"])} give the posteriors."""
 
 
 def recipe(training: Mapping[str, Any]) -> list[list[str]]:
     """The parameters of a recipe, name and value."""
-    about = {"seed", "threads", "device", "torch", "precision", "onnx_difference", "best_epoch", "held_out_speakers"}
+    about = {"seed", "threads", "device", "torch", "precision", "onnx_difference", "held_out_speakers"}
+    about |= {"best_epoch", "best_epochs"}
     plain = {
         key: value for key, value in training.items() if key not in about and not isinstance(value, Mapping | None)
     }
@@ -138,8 +142,10 @@ def stopping(training: Mapping[str, Any]) -> str:
     held = training.get("held_out_speakers")
     if not held:
         return f"No early stopping: {training['epochs']} epochs."
-    return f"""The weights are those of epoch {training["best_epoch"]} of {training["epochs"]}, the best on speakers of
-        whom nothing else was learned: {", ".join(held)}."""
+    epochs = training["best_epochs"] if "best_epochs" in training else [training["best_epoch"]]
+    best = " and ".join(str(epoch) for epoch in epochs)
+    return f"""The weights are those of epoch {best} of {training["epochs"]}, the best on speakers of whom nothing else
+        was learned: {", ".join(held)}."""
 
 
 def results(metrics: Mapping[str, Any], classes: int) -> list[str]:

@@ -5,6 +5,7 @@ Batch norm is folded into the convolutions. Batch and time are dynamic.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import ModelError
-from .network import EPSILON, SHRINK, STRIDE, Network
+from .network import EPSILON, STRIDE, Ensemble, Network
 
 __all__ = ["check", "graph"]
 
@@ -43,19 +44,22 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
+    def number(self, truth: str, *axes: int) -> str:
+        cast = self("Cast", truth, to=TensorProto.FLOAT)
+        return self("Unsqueeze", cast, self.ints(*axes)) if axes else cast
 
-def graph(network: Network, *, producer: str) -> bytes:
-    """The serialised ONNX model of a trained `network`.
+
+def graph(members: Sequence[Network], *, producer: str) -> bytes:
+    """The serialised ONNX model of trained networks, side by side as in `Ensemble`.
 
     Inputs: ``spectrogram`` (batch, time, bands) float32, ``lengths`` (batch) int64, in frames and at least 1.
     Outputs: ``features`` (batch, n_features), ``attention`` (batch, steps of `STRIDE` frames), ``posteriors``
     (batch, classes), all float32.
     """
-    network = network.eval()
-    state = {key: value.detach().double().numpy() for key, value in network.state_dict().items()}
-    bands, layers = network.n_bands, network.layers
+    bands, n_classes = members[0].n_bands, members[0].n_classes
     g = _Graph()
-    zero, one, two, stride = (g.constant(n, np.int64) for n in (0, 1, 2, STRIDE))
+    zero, two, stride = (g.constant(n, np.int64) for n in (0, 2, STRIDE))
+    one = g.constant(1, np.int64)
 
     # Time is filled up to whole steps, and the padding of the batch is set to zero.
     whole = g("Add", g("Shape", "spectrogram", start=1, end=2), g.constant(STRIDE - 1, np.int64))
@@ -63,21 +67,61 @@ def graph(network: Network, *, producer: str) -> bytes:
     frames = g("Mul", size, stride)
     x = g("Pad", "spectrogram", g.ints(0, 0, 0, 0, STRIDE - 1, 0))
     x = g("Slice", x, g.ints(0), frames, g.ints(1))
-    x = g("Mul", g("Sub", x, g.constant(state["shift"])), g.constant(state["scale"]))
 
     def inside(lengths: str, size: str) -> str:
         positions = g("Range", zero, g("Squeeze", size, g.ints(0)), one)
         return g("Less", positions, g("Unsqueeze", lengths, g.ints(1)))
 
-    def number(truth: str, *axes: int) -> str:
-        cast = g("Cast", truth, to=TensorProto.FLOAT)
-        return g("Unsqueeze", cast, g.ints(*axes)) if axes else cast
-
-    x = g("Mul", x, number(inside("lengths", frames), 2))
     steps = g("Div", g("Add", "lengths", g.constant(STRIDE - 1, np.int64)), stride)
-    valid = inside(steps, size)
-    valid_rows = number(valid, 1)
-    half = number(inside(g("Mul", steps, two), g("Mul", size, two)), 1, 3)
+    masks = _Masks(
+        frames=g.number(inside("lengths", frames), 2),
+        half=g.number(inside(g("Mul", steps, two), g("Mul", size, two)), 1, 3),
+        steps=inside(steps, size),
+    )
+    found = [_member(g, network.eval(), x, steps, masks) for network in members]
+    features, attention, posteriors = zip(*found, strict=True)
+    g("Concat", *features, axis=1, name="features")
+    g("Mean", *attention, name="attention")
+    g("Mean", *posteriors, name="posteriors")
+
+    inputs = [
+        helper.make_tensor_value_info("spectrogram", TensorProto.FLOAT, ["batch", "time", bands]),
+        helper.make_tensor_value_info("lengths", TensorProto.INT64, ["batch"]),
+    ]
+    outputs = [
+        helper.make_tensor_value_info(
+            "features", TensorProto.FLOAT, ["batch", sum(member.layers.width for member in members)]
+        ),
+        helper.make_tensor_value_info("attention", TensorProto.FLOAT, ["batch", "steps"]),
+        helper.make_tensor_value_info("posteriors", TensorProto.FLOAT, ["batch", n_classes]),
+    ]
+    model = helper.make_model(
+        helper.make_graph(g.nodes, "dsfx", inputs, outputs, g.weights),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name=producer,
+    )
+    onnx.checker.check_model(model, full_check=True)
+    serialised: bytes = model.SerializeToString()
+    return serialised
+
+
+@dataclass(frozen=True)
+class _Masks:
+    """What of a batch lies inside its clips: frames (batch, time, 1) and half as many (batch, 1, time, 1) as numbers,
+    steps (batch, time) as truth."""
+
+    frames: str
+    half: str
+    steps: str
+
+
+def _member(g: _Graph, network: Network, x: str, steps: str, masks: _Masks) -> tuple[str, str, str]:
+    """Add one network: its features, attention and posteriors of the filled-up spectrogram `x`."""
+    state = {key: value.detach().double().numpy() for key, value in network.state_dict().items()}
+    layers = network.layers
+    x = g("Mul", g("Sub", x, g.constant(state["shift"])), g.constant(state["scale"]))
+    x = g("Mul", x, masks.frames)
 
     def convolve(x: str, index: int, **attributes: Any) -> str:
         weight, norm = state[f"conv{index}.weight"], f"norm{index}."
@@ -87,17 +131,18 @@ def graph(network: Network, *, producer: str) -> bytes:
         around = [size // 2 for size in weight.shape[2:]]
         return g("Relu", g("Conv", x, g.constant(weight), g.constant(bias), pads=around * 2, **attributes))
 
+    valid_rows = g.number(masks.steps, 1)
     count = g("Cast", g("Unsqueeze", steps, g.ints(1)), to=TensorProto.FLOAT)
     parts = []
     if layers.convolutional:
-        (first, _), (second, second_size), (third, third_size) = SHRINK[layers.shrink]
+        (first, _), (second, second_size), (third, third_size) = layers.shrinking
 
         def largest(y: str, size: tuple[int, int]) -> str:
             return y if size == (1, 1) else g("MaxPool", y, kernel_shape=size, strides=size)
 
         y = g("Unsqueeze", x, g.ints(1))
-        y = g("Mul", convolve(y, 1, strides=first), half)
-        y = g("Mul", largest(convolve(y, 2, strides=second), second_size), number(valid, 1, 3))
+        y = g("Mul", convolve(y, 1, strides=first), masks.half)
+        y = g("Mul", largest(convolve(y, 2, strides=second), second_size), g.number(masks.steps, 1, 3))
         y = largest(convolve(y, 3, strides=third), third_size)
         y = g("Transpose", y, perm=[0, 1, 3, 2])
         y = g("Mul", g("Reshape", y, g.ints(0, state["conv4.weight"].shape[1], -1)), valid_rows)
@@ -109,7 +154,7 @@ def graph(network: Network, *, producer: str) -> bytes:
 
         parts += [mean, deviation]
     if layers.recurrent:
-        x = g("Transpose", g("Reshape", x, g.ints(0, -1, bands * STRIDE)), perm=[1, 0, 2])
+        x = g("Transpose", g("Reshape", x, g.ints(0, -1, network.n_bands * STRIDE)), perm=[1, 0, 2])
         weights = [
             g.constant(np.stack([reordered(state[f"{way}.{kind}"]) for way in ("forwards", "backwards")]))
             for kind in ("weight_ih_l0", "weight_hh_l0")
@@ -131,13 +176,13 @@ def graph(network: Network, *, producer: str) -> bytes:
         scores = g("MatMul", h, g.constant(state["attend.weight"].T))
         scores = g("Tanh", g("Add", scores, g.constant(state["attend.bias"])))
         scores = g("Squeeze", g("MatMul", scores, g.constant(state["score.weight"].T)), g.ints(2))
-        scores = g("Where", valid, scores, g.constant(-1e9))
-        attention = g("Softmax", scores, axis=1, name="attention")
+        scores = g("Where", masks.steps, scores, g.constant(-1e9))
+        attention = g("Softmax", scores, axis=1)
         attended = g("Squeeze", g("MatMul", g("Unsqueeze", attention, g.ints(1)), h), g.ints(1))
         parts.append(attended)
     else:
-        g("Div", number(valid), count, name="attention")
-    features = g("Concat", *parts, axis=1, name="features")
+        attention = g("Div", g.number(masks.steps), count)
+    features = g("Concat", *parts, axis=1)
     hidden = g("Gemm", features, g.constant(state["dense.weight"]), g.constant(state["dense.bias"]), transB=1)
     logits = g(
         "Gemm",
@@ -146,26 +191,7 @@ def graph(network: Network, *, producer: str) -> bytes:
         g.constant(state["classify.bias"]),
         transB=1,
     )
-    g("Softmax", logits, axis=1, name="posteriors")
-
-    inputs = [
-        helper.make_tensor_value_info("spectrogram", TensorProto.FLOAT, ["batch", "time", bands]),
-        helper.make_tensor_value_info("lengths", TensorProto.INT64, ["batch"]),
-    ]
-    outputs = [
-        helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", layers.n_features]),
-        helper.make_tensor_value_info("attention", TensorProto.FLOAT, ["batch", "steps"]),
-        helper.make_tensor_value_info("posteriors", TensorProto.FLOAT, ["batch", network.n_classes]),
-    ]
-    model = helper.make_model(
-        helper.make_graph(g.nodes, "dsfx", inputs, outputs, g.weights),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name=producer,
-    )
-    onnx.checker.check_model(model, full_check=True)
-    serialised: bytes = model.SerializeToString()
-    return serialised
+    return features, attention, g("Softmax", logits, axis=1)
 
 
 def reordered(weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -175,7 +201,11 @@ def reordered(weight: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def check(
-    serialised: bytes, network: Network, spectrograms: Sequence[NDArray[np.float32]], *, tolerance: float = 1e-5
+    serialised: bytes,
+    members: Sequence[Network],
+    spectrograms: Sequence[NDArray[np.float32]],
+    *,
+    tolerance: float = 1e-5,
 ) -> float:
     """The largest difference between onnxruntime and torch over a ragged batch, in features, attention, posteriors.
 
@@ -193,8 +223,7 @@ def check(
     spectrogram, lengths = pad(spectrograms)
     found = session.run(None, {"spectrogram": spectrogram.numpy(), "lengths": lengths.numpy()})
     with torch.no_grad():
-        features, attention, logits = network.eval()(spectrogram, lengths)
-    expected = [features, attention, torch.softmax(logits, dim=1)]
+        expected = Ensemble(members).eval()(spectrogram, lengths)
     worst = max(float(np.abs(a - b.numpy()).max()) for a, b in zip(found, expected, strict=True))
     if not worst <= tolerance:
         raise ModelError(f"the ONNX graph differs from torch by {worst:.2g}, expected at most {tolerance:g}")

@@ -405,9 +405,9 @@ def score_of(network: Network, material: Material, front_end: FrontEnd) -> float
 
 
 def infer(network: Network, rows: Sequence[Rows], front_end: FrontEnd, batch: int = 32) -> tuple[Rows, Rows]:
-    """Features (clips, n_features) and posteriors (clips, classes) of log power spectrograms."""
+    """Features (clips, width) and posteriors (clips, classes) of log power spectrograms."""
     device = network.shift.device
-    features = np.empty((len(rows), network.layers.n_features), dtype=np.float32)
+    features = np.empty((len(rows), network.layers.width), dtype=np.float32)
     posteriors = np.empty((len(rows), network.n_classes), dtype=np.float32)
     sizes = [len(rows[i]) for i in range(len(rows))]
     order = sorted(range(len(rows)), key=sizes.__getitem__)

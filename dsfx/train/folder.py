@@ -19,8 +19,8 @@ from .config import Configuration
 from .data import Clip
 from .files import whole
 from .fit import among
-from .folds import Part
-from .work import Setting, results, save, weights
+from .folds import Part, members_of
+from .work import Setting, exported, judged, results, save, weights
 
 __all__ = ["MAX_SECONDS", "MIN_FRAMES", "WORK", "finish", "tabulate", "write"]
 
@@ -40,9 +40,9 @@ def tabulate(
     classes: Sequence[str],
     last: Part,
     described: dict[str, Sequence[str]],
-) -> dict[str, Any]:
-    """The model.toml, but for name, licence and results."""
-    made = results(setting.folder, last)
+) -> tuple[dict[str, Any], bytes]:
+    """The model.toml, but for name, licence and results; and the graph."""
+    graph, difference, parameters = exported(setting, last)
     front_end = config.front_end
     corpora = []
     for number, corpus in enumerate(dict.fromkeys(clip.corpus for clip in clips)):
@@ -65,49 +65,54 @@ def tabulate(
         "device": setting.device,
         "start": setting.start.words if setting.start else None,
         "torch": torch.__version__,
-        "best_epoch": int(made["best"]),
+        "best_epochs": [
+            int(results(setting.folder, member)["best"]) for member in members_of(last, setting.layers.members)
+        ],
         "held_out_speakers": sorted(
             {f"{clip.corpus}/{clip.speaker}" for clip, held in zip(clips, last.held_out, strict=True) if held}
         ),
-        "onnx_difference": float(made["difference"]),
+        "onnx_difference": difference,
         **config.recipe.to_table(),
     }
-    return {
+    table = {
         "format": FORMAT,
-        "sha256": sha256(made["graph"].tobytes()).hexdigest(),
+        "sha256": sha256(graph).hexdigest(),
         "dsfx": __version__,
         "labels": list(classes),
         "dim": config.layers.n_features,
         "min_frames": MIN_FRAMES,
         "min_seconds": front_end.n_samples(MIN_FRAMES) / front_end.sampling_rate,
         "max_seconds": MAX_SECONDS,
-        "parameters": int(made["parameters"]),
+        "parameters": parameters,
         "frontend": front_end.to_table(),
         "layers": config.layers.to_table(),
         "training": training,
         **({"auxiliary": dict(vars(config.auxiliary))} if setting.functionals else {}),
         "corpora": corpora,
     }
+    return table, graph
 
 
 def finish(
     part: Path,
     setting: Setting,
     table: dict[str, Any],
+    graph: bytes,
     clips: Sequence[Clip],
     classes: Sequence[str],
     parts: Sequence[Part],
     folds: str | int | None,
 ) -> None:
     """Write everything that a model folder holds."""
+    networks = [member for each in parts for member in members_of(each, setting.layers.members)]
     outputs.write_curves(
-        part / "learning-curves.csv", parts, [results(setting.folder, each)["history"] for each in parts]
+        part / "learning-curves.csv", networks, [results(setting.folder, each)["history"] for each in networks]
     )
     pictures.learning_curves(part / "learning-curves.csv", part / "learning-curves.png")
     if len(parts) > 1:
         table["metrics"] = {"folds": str(folds)} | write_folds(part, setting, clips, classes, parts[:-1])
-    write(part / "model.onnx", results(setting.folder, parts[-1])["graph"].tobytes())
-    save(part / "weights.npz", weights(setting.folder, parts[-1]))
+    write(part / "model.onnx", graph)
+    save(part / "weights.npz", weights(setting, parts[-1]))
     heard = {clip.hash for clip in clips} | (setting.start.hashes if setting.start else set())
     write(part / "hashes.txt", "".join(f"{value}\n" for value in sorted(heard)).encode())
     write(part / "README.md", card(table).encode())
@@ -126,19 +131,19 @@ def write_folds(
     posteriors = np.full((len(clips), len(classes)), np.nan, dtype=np.float32)
     names = np.full(len(clips), "", dtype=object)
     for fold in folds:
-        found = results(setting.folder, fold)
-        features[fold.test], posteriors[fold.test] = found["features"][fold.test], found["posteriors"][fold.test]
+        own_features, own_posteriors = judged(setting, fold)
+        features[fold.test], posteriors[fold.test] = own_features[fold.test], own_posteriors[fold.test]
         names[fold.test] = fold.name.removeprefix("fold-")
-        save(part / "folds" / f"{fold.name}.npz", weights(setting.folder, fold))
+        save(part / "folds" / f"{fold.name}.npz", weights(setting, fold))
         others = np.flatnonzero(~fold.test).tolist()
         outputs.write_features(
             part / "folds" / f"{fold.name}.parquet",
             [clips[i] for i in others],
             [fold.name.removeprefix("fold-")] * len(others),
-            found["features"][others],
-            found["posteriors"][others],
+            own_features[others],
+            own_posteriors[others],
             classes,
-            identity=f"in-fold:{digest(sha256(found['features'].tobytes()).hexdigest())}",
+            identity=f"in-fold:{digest(sha256(own_features.tobytes()).hexdigest())}",
             out_of_fold={"fold": fold.name, "rows": "clips that the fold's extractor has learned from"},
         )
     outputs.write_features(

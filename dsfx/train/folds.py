@@ -1,7 +1,7 @@
 """Which clips each network learns from: folds of whole speakers, and speakers held out for early stopping."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError, InputError
 from .data import Entry
 
-__all__ = ["Part", "divide", "speaker_groups"]
+__all__ = ["Part", "divide", "members_of", "speaker_groups"]
 
 Mask = NDArray[np.bool_]
 Speaker = tuple[str, str]
@@ -25,6 +25,7 @@ class Part:
     name : of its files: ``fold-00`` and so on; ``all`` for the network of the model.
     words : for a person.
     train, held_out, test : (clips,) masks.
+    member : number of the network among those that learn from the same clips, see `members_of`.
     """
 
     name: str
@@ -32,10 +33,21 @@ class Part:
     train: Mask
     held_out: Mask
     test: Mask
+    member: int = 0
+
+
+def members_of(part: Part, count: int) -> list[Part]:
+    """The `count` networks that a model, or a fold, consists of; each has files of its own."""
+    if count == 1:
+        return [part]
+    return [
+        replace(part, name=f"{part.name}-{number + 1}", words=f"{part.words} ({number + 1} of {count})", member=number)
+        for number in range(count)
+    ]
 
 
 def divide(clips: Sequence[Entry], folds: str | int | None, hold_out: float, seed: int) -> list[Part]:
-    """The networks of a training: one per fold, then the one that learns from all speakers.
+    """The models of a training: one per fold, then the one that learns from all speakers.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ masked by the clips' lengths, so a clip's features do not depend on what it is b
 The paper's layer sizes are not known; these were chosen by experiment.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError
 
-__all__ = ["BRANCHES", "SHRINK", "STRIDE", "Layers", "Network"]
+__all__ = ["BRANCHES", "SHRINK", "STRIDE", "Ensemble", "Layers", "Network"]
 
 SHRINK = {
     "strides": (((2, 2), (1, 1)), ((2, 2), (1, 1)), ((1, 2), (1, 2))),
@@ -39,8 +40,12 @@ class Layers:
 
     Parameters
     ----------
+    members : networks that are trained from seeds of their own: the features are those of all, side by side, and the
+        posteriors their mean.
     branches : one of `BRANCHES`.
     shrink : one of `SHRINK`: by strides alone, or mostly by maxima, at twice the cost.
+    band_stride : of the first convolution, along bands: more than two where there are many, such as the bins of a long
+        FFT; its kernel should be wider then.
     channels, kernels : of the three 2-D convolutions; kernels are (frames, bands), odd.
     filters : of the 1-D convolution; the branch gives twice as many features.
     units : of the LSTM, per direction; the branch gives twice as many features.
@@ -48,8 +53,10 @@ class Layers:
     dense : width of the dense layer between features and posteriors.
     """
 
+    members: int = 2
     branches: str = "both"
     shrink: str = "strides"
+    band_stride: int = 2
     channels: tuple[int, int, int] = (32, 64, 128)
     kernels: tuple[tuple[int, int], ...] = ((5, 5), (3, 3), (3, 3))
     filters: int = 128
@@ -67,13 +74,28 @@ class Layers:
         sizes = [*self.channels, self.filters, self.units, self.attention, self.dense]
         if len(self.channels) != 3 or not all(isinstance(size, int) and 1 <= size <= 8192 for size in sizes):
             raise ConfigError(f"layers: {asdict(self)}, expected three channels and every size in 1 to 8192")
+        for name in ("members", "band_stride"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not 1 <= value <= 64:
+                raise ConfigError(f"layers: {name} is {value!r}, expected 1 to 64")
         spans = [span for kernel in self.kernels for span in kernel]
         if [len(kernel) for kernel in self.kernels] != [2, 2, 2] or not all(span in range(1, 32, 2) for span in spans):
             raise ConfigError(f"layers: kernels are {self.kernels}, expected three pairs of odd numbers below 32")
 
     @property
+    def shrinking(self) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
+        """Of each 2-D convolution its stride, and the size of the maxima after it, along frames and bands."""
+        first, *others = SHRINK[self.shrink]
+        return ((first[0][0], self.band_stride), first[1]), *others
+
+    @property
     def n_features(self) -> int:
-        """Length of the feature vector."""
+        """Length of the feature vector, of all members."""
+        return self.members * self.width
+
+    @property
+    def width(self) -> int:
+        """Features of one member."""
         sizes = {"convolutional": 2 * self.filters, "recurrent": 2 * self.units}
         return sizes.get(self.branches, sum(sizes.values()))
 
@@ -101,7 +123,7 @@ class Layers:
 
 
 class Network(nn.Module):
-    """Spectrograms (batch, time, bands) and their lengths in frames to features, attention and logits.
+    """One member: spectrograms (batch, time, bands) and their lengths in frames to features, attention and logits.
 
     Parameters
     ----------
@@ -125,7 +147,7 @@ class Network(nn.Module):
         self.register_buffer("scale", torch.ones(n_bands))
         if layers.convolutional:
             first, second, third = layers.kernels
-            strides = [stride for stride, _ in SHRINK[layers.shrink]]
+            strides = [stride for stride, _ in layers.shrinking]
             self.conv1 = nn.Conv2d(1, a, first, stride=strides[0], padding=padding(first), bias=False)
             self.norm1 = nn.BatchNorm2d(a)
             self.conv2 = nn.Conv2d(a, b, second, stride=strides[1], padding=padding(second), bias=False)
@@ -133,7 +155,7 @@ class Network(nn.Module):
             self.conv3 = nn.Conv2d(b, c, third, stride=strides[2], padding=padding(third), bias=False)
             self.norm3 = nn.BatchNorm2d(c)
             heights = n_bands
-            for (_, stride), (_, size) in SHRINK[layers.shrink]:
+            for (_, stride), (_, size) in layers.shrinking:
                 heights = -(-heights // stride) // size
             self.conv4 = nn.Conv1d(c * heights, layers.filters, 3, padding=1, bias=False)
             self.norm4 = nn.BatchNorm1d(layers.filters)
@@ -142,10 +164,10 @@ class Network(nn.Module):
             self.backwards = nn.LSTM(n_bands * STRIDE, layers.units, batch_first=True)
             self.attend = nn.Linear(2 * layers.units, layers.attention)
             self.score = nn.Linear(layers.attention, 1, bias=False)
-        self.dense = nn.Linear(layers.n_features, layers.dense)
+        self.dense = nn.Linear(layers.width, layers.dense)
         self.classify = nn.Linear(layers.dense, n_classes)
         self.dropout = nn.Dropout(dropout)
-        self.regress = nn.Linear(layers.n_features, n_auxiliary) if n_auxiliary else None
+        self.regress = nn.Linear(layers.width, n_auxiliary) if n_auxiliary else None
 
     @classmethod
     def like(cls, other: "Network") -> "Network":
@@ -154,7 +176,7 @@ class Network(nn.Module):
         return cls(other.n_bands, other.n_classes, other.layers, dropout=other.dropout.p, n_auxiliary=n_auxiliary)
 
     def forward(self, spectrogram: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (batch, n_features), attention (batch, steps) and logits (batch, classes).
+        """Features (batch, width), attention (batch, steps) and logits (batch, classes).
 
         Without the recurrent branch every step has the same attention.
         """
@@ -183,11 +205,12 @@ class Network(nn.Module):
         return found
 
     def _convolutional(self, x: Tensor, valid: Tensor) -> Tensor:
+        _, (_, second), (_, third) = self.layers.shrinking
         x = torch.relu(self.norm1(self.conv1(x[:, None])))
         x = x * valid.repeat_interleave(2, dim=1)[:, None, :, None].to(x.dtype)
-        x = torch.relu(largest(self.norm2(self.conv2(x)), SHRINK[self.layers.shrink][1][1]))
+        x = torch.relu(largest(self.norm2(self.conv2(x)), second))
         x = x * valid[:, None, :, None].to(x.dtype)
-        x = torch.relu(largest(self.norm3(self.conv3(x)), SHRINK[self.layers.shrink][2][1]))
+        x = torch.relu(largest(self.norm3(self.conv3(x)), third))
         x = x.permute(0, 1, 3, 2).flatten(1, 2) * valid[:, None].to(x.dtype)
         x = torch.relu(self.norm4(self.conv4(x))).float() * valid[:, None]
         count = valid.sum(dim=1, keepdim=True)
@@ -207,6 +230,20 @@ class Network(nn.Module):
         scores = self.score(torch.tanh(self.attend(h))).squeeze(2).float()
         attention = torch.softmax(scores.masked_fill(valid == 0, -1e9), dim=1)
         return (attention[:, :, None] * h).sum(dim=1), attention
+
+
+class Ensemble(nn.Module):
+    """Several trained networks as one: their features side by side, their attention and posteriors averaged."""
+
+    def __init__(self, members: Sequence[Network]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, spectrogram: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (batch, n_features), attention (batch, steps) and posteriors (batch, classes)."""
+        features, attention, logits = zip(*(member(spectrogram, lengths) for member in self.members), strict=True)
+        posteriors = torch.softmax(torch.stack(logits), dim=2).mean(dim=0)
+        return torch.cat(features, dim=1), torch.stack(attention).mean(dim=0), posteriors
 
 
 def largest(x: Tensor, size: tuple[int, int]) -> Tensor:

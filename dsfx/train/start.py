@@ -1,6 +1,7 @@
 """Weights of an earlier training to begin with: what was learned from a large corpus helps on a small one."""
 
 import tomllib
+import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
@@ -24,15 +25,19 @@ class Start:
     Attributes
     ----------
     words : name and licence, for the card.
-    weights : arrays by name.
+    weights : arrays by name, of each member.
     hashes : of the clips that it has learned from.
     sha256 : of the file of weights.
     """
 
     words: str
-    weights: dict[str, NDArray[Any]]
+    weights: list[dict[str, NDArray[Any]]]
     hashes: frozenset[str]
     sha256: str
+
+    def of(self, member: int) -> dict[str, NDArray[Any]]:
+        """What a member begins with; where there are more than here, they take turns."""
+        return self.weights[member % len(self.weights)]
 
 
 def read_start(path: Path, config: Configuration) -> Start:
@@ -49,7 +54,7 @@ def read_start(path: Path, config: Configuration) -> Start:
         table = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
         content = file.read_bytes()
         with np.load(BytesIO(content), allow_pickle=False) as found:
-            weights = dict(found)
+            weights = by_member(dict(found))
         hashes = set((folder / "hashes.txt").read_text(encoding="ascii").split())
         if not path.is_dir():
             # Beside its own clips a fold has heard what its training had begun with.
@@ -59,11 +64,11 @@ def read_start(path: Path, config: Configuration) -> Start:
             f"--start {path}: {error.filename}: {error.strerror}; expected a folder that dsfx train made, or "
             "FOLDER/folds/fold-00.npz in it"
         ) from None
-    except ValueError as error:
+    except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
         raise InputError(f"--start {path}: cannot be read ({error})") from None
     for name, own in (("frontend", config.front_end.to_table()), ("layers", config.layers.to_table())):
         theirs = table.get(name, {})
-        differing = [key for key in own if own[key] != theirs.get(key)]
+        differing = [key for key in own if own[key] != theirs.get(key) and key != "members"]
         if differing:
             key = differing[0]
             raise ConfigError(
@@ -72,6 +77,17 @@ def read_start(path: Path, config: Configuration) -> Start:
     words = f"{table.get('name', folder.name)}{'' if path.is_dir() else ' ' + file.stem}"
     licence = table.get("licence", "unspecified")
     return Start(f"{words} ({licence})", weights, frozenset(hashes), sha256(content).hexdigest())
+
+
+def by_member(arrays: dict[str, NDArray[Any]]) -> list[dict[str, NDArray[Any]]]:
+    """Arrays named ``MEMBER/NAME``, apart; ValueError where there are none."""
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    for key, value in arrays.items():
+        member, _, name = key.partition("/")
+        found.setdefault(member, {})[name] = value
+    if not found or not all(member.isdecimal() for member in found):
+        raise ValueError("not the weights of a training")
+    return [found[member] for member in sorted(found, key=int)]
 
 
 def hashes_of(table: Path) -> set[str]:

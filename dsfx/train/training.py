@@ -78,7 +78,7 @@ def train(
     corpus_licences, references : of the recordings, one per table, for the card.
     name, description, licence : of the model; the name is that of the folder where not given.
     notes : sentences on use and limits, for the card.
-    jobs : networks that are trained at once, each in a process of its own.
+    jobs : networks, of all folds and members, that are trained at once, each in a process of its own.
     threads : of torch, for each network.
     device : ``cpu``, ``cuda`` or ``auto``.
     cache : gigabytes of spectrograms on disk; what is beyond is computed whenever it is needed.
@@ -144,9 +144,10 @@ def train(
             "licence": licence,
         }
         described = dict(zip(("licence", "reference"), (corpus_licences, references), strict=True))
-        table = about | tabulate(setting, config, clips, classes, parts[-1], described)
+        table, graph = tabulate(setting, config, clips, classes, parts[-1], described)
+        table = about | table
         table["notes"] = list(notes)
-        finish(part, setting, table, clips, classes, parts, folds)
+        finish(part, setting, table, graph, clips, classes, parts, folds)
         if output.exists():
             shutil.rmtree(output)
         part.rename(output)

@@ -24,14 +24,17 @@ from .cache import Spectrograms, no_space
 from .export import check, graph
 from .files import whole
 from .fit import Epoch, Material, Recipe, fit, infer, weights_of
-from .folds import Part
-from .network import Layers
+from .folds import Part, members_of
+from .network import Layers, Network
 from .start import Start
 
-__all__ = ["Progress", "Setting", "learn", "learn_all", "results", "save", "weights"]
+__all__ = ["Progress", "Setting", "exported", "judged", "learn", "learn_all", "results", "save", "weights"]
 
-WEIGHTS = "weights/"
+STATE = "state/"
 """Before the names of a network's arrays in a result."""
+
+STRIDE_OF_SEEDS = 1_000_003
+"""Between the seeds of two members, such that trainings of neighbouring seeds share no network."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,8 @@ def learn(setting: Setting, part: Part, report: Callable[[Epoch], None]) -> None
             front_end=setting.front_end,
             layers=setting.layers,
             recipe=setting.recipe,
-            seed=setting.seed,
-            start=setting.start.weights if setting.start else None,
+            seed=setting.seed + STRIDE_OF_SEEDS * part.member,
+            start=setting.start.of(part.member) if setting.start else None,
             held_out=setting.material(part.held_out, targets) if part.held_out.any() else None,
             device=setting.device,
             checkpoint=checkpoint,
@@ -126,10 +129,8 @@ def learn(setting: Setting, part: Part, report: Callable[[Epoch], None]) -> None
             [e.number, e.loss, e.right, np.nan if e.held_out is None else e.held_out, e.seconds] for e in fitted.history
         ]
         result: dict[str, Any] = {"history": np.array(history, dtype=np.float64), "best": np.array(fitted.best)}
-        result |= {WEIGHTS + name: value for name, value in weights_of(fitted.network).items()}
-        if part.name == "all":
-            result |= exported(setting, fitted.network)
-        else:
+        result |= {STATE + name: value.numpy() for name, value in fitted.network.state_dict().items()}
+        if part.test.any():
             result["features"], result["posteriors"] = infer(fitted.network, setting.spectrograms, setting.front_end)
         save(setting.folder / f"{part.name}.npz", result)
         checkpoint.unlink(missing_ok=True)
@@ -146,17 +147,32 @@ def learn(setting: Setting, part: Part, report: Callable[[Epoch], None]) -> None
         torch.set_num_threads(before)
 
 
-def exported(setting: Setting, network: Any) -> dict[str, Any]:
-    """The ONNX graph of a network, compared with torch on clips of many lengths."""
-    content = graph(network, producer=f"dsfx {__version__}")
+def network_of(setting: Setting, part: Part) -> Network:
+    """The trained network of a result, without the regression head, which is no part of a graph."""
+    found = results(setting.folder, part)
+    state = {name.removeprefix(STATE): torch.from_numpy(found[name]) for name in found if name.startswith(STATE)}
+    network = Network(setting.front_end.n_bands, setting.allowed.shape[1], setting.layers)
+    network.load_state_dict({name: value for name, value in state.items() if not name.startswith("regress.")})
+    return network.eval()
+
+
+def exported(setting: Setting, part: Part) -> tuple[bytes, float, int]:
+    """The ONNX graph of a model's networks, how far it is from torch on clips of many lengths, and its parameters."""
+    networks = [network_of(setting, member) for member in members_of(part, setting.layers.members)]
+    content = graph(networks, producer=f"dsfx {__version__}")
     order = np.argsort(setting.spectrograms.lengths, kind="stable")[:: len(setting.spectrograms) // 8 + 1]
     ragged = [setting.front_end.normalise(setting.spectrograms[int(i)]) for i in order]
     ragged += [ragged[0][:count] for count in (1, 3, 4, 5) if len(ragged[0]) >= count]
-    difference = check(content, network, ragged)
-    # The regression head is no part of the graph.
-    parameters = sum(p.numel() for name, p in network.named_parameters() if not name.startswith("regress"))
-    graph_bytes = np.frombuffer(content, dtype=np.uint8)
-    return {"graph": graph_bytes, "difference": np.array(difference), "parameters": np.array(parameters)}
+    difference = check(content, networks, ragged)
+    return content, difference, sum(p.numel() for network in networks for p in network.parameters())
+
+
+def judged(setting: Setting, part: Part) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Features (clips, n_features) of a fold's networks side by side, and the mean of their posteriors."""
+    found = [results(setting.folder, member) for member in members_of(part, setting.layers.members)]
+    features = np.concatenate([each["features"] for each in found], axis=1)
+    posteriors: NDArray[np.float32] = np.mean([each["posteriors"] for each in found], axis=0, dtype=np.float32)
+    return features, posteriors
 
 
 def save(path: Path, arrays: dict[str, Any]) -> None:
@@ -171,20 +187,24 @@ def results(folder: Path, part: Part) -> dict[str, NDArray[Any]]:
         return dict(found)
 
 
-def weights(folder: Path, part: Part) -> dict[str, NDArray[Any]]:
-    """The arrays of a network that another training can begin with."""
-    found = results(folder, part)
-    return {name.removeprefix(WEIGHTS): value for name, value in found.items() if name.startswith(WEIGHTS)}
+def weights(setting: Setting, part: Part) -> dict[str, NDArray[Any]]:
+    """The arrays of a model's networks that another training can begin with: all but the heads, by member and name."""
+    return {
+        f"{number}/{name}": value
+        for number, member in enumerate(members_of(part, setting.layers.members))
+        for name, value in weights_of(network_of(setting, member)).items()
+    }
 
 
 def learn_all(setting: Setting, parts: Sequence[Part], jobs: int, report: Report) -> None:
-    """Train all networks that have no result yet, `jobs` at a time; results do not depend on how many.
+    """Train all networks of all `parts` that have no result yet, `jobs` at a time; results do not depend on how many.
 
     Raises
     ------
     StorageError : a worker process died, memory or disk gave out; what is finished is kept.
     """
     epochs = setting.recipe.epochs
+    parts = [member for part in parts for member in members_of(part, setting.layers.members)]
     reached = dict.fromkeys((part.name for part in parts), 0)
     numbers = {part.name: number for number, part in enumerate(parts, 1)}
 

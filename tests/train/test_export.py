@@ -23,7 +23,7 @@ def session(content: bytes):
 @pytest.mark.parametrize("lengths", [[1], [4], [5], [1, 2, 3, 4, 5], [8, 1, 300], [17, 99, 100, 101, 37], [64] * 3])
 def test_onnxruntime_agrees_with_torch_on_ragged_batches(lengths: list[int]) -> None:
     net = network()
-    assert check(graph(net, producer="tests"), net, clips(lengths)) <= 1e-5
+    assert check(graph([net], producer="tests"), [net], clips(lengths)) <= 1e-5
 
 
 @pytest.mark.parametrize("shrink", SHRINK)
@@ -31,11 +31,33 @@ def test_onnxruntime_agrees_with_torch_on_ragged_batches(lengths: list[int]) -> 
 def test_networks_of_the_default_size_agree(shrink: str, branches: str) -> None:
     torch.manual_seed(1)
     net = Network(80, 7, Layers(shrink=shrink, branches=branches)).eval()
-    assert check(graph(net, producer="tests"), net, clips([3, 50, 121, 400], bands=80)) <= 1e-5
+    assert check(graph([net], producer="tests"), [net], clips([3, 50, 121, 400], bands=80)) <= 1e-5
+
+
+def test_many_bands_take_longer_strides() -> None:
+    torch.manual_seed(1)
+    net = Network(513, 7, Layers(band_stride=8, kernels=((5, 17), (3, 3), (3, 3)))).eval()
+    assert net.conv4.weight.shape[1] == 128 * 8
+    assert check(graph([net], producer="tests"), [net], clips([3, 50, 121], bands=513)) <= 1e-5
+
+
+def test_members_stand_side_by_side() -> None:
+    nets = [network(seed=0), network(seed=1)]
+    content = graph(nets, producer="tests")
+    ragged = clips([1, 5, 33, 100])
+    assert check(content, nets, ragged) <= 1e-5
+    spectrogram, lengths = (tensor.numpy() for tensor in pad(ragged))
+    both, *alone = (
+        session(graph(some, producer="tests")).run(None, {"spectrogram": spectrogram, "lengths": lengths})
+        for some in (nets, nets[:1], nets[1:])
+    )
+    np.testing.assert_array_equal(both[0], np.concatenate([alone[0][0], alone[1][0]], axis=1))
+    for which in (1, 2):
+        np.testing.assert_allclose(both[which], (alone[0][which] + alone[1][which]) / 2, atol=1e-7)
 
 
 def test_features_do_not_depend_on_the_batch() -> None:
-    run = session(graph(network(), producer="tests")).run
+    run = session(graph([network()], producer="tests")).run
     spectrograms = clips([1, 2, 5, 33, 100, 256])
     spectrogram, lengths = (tensor.numpy() for tensor in pad(spectrograms))
     together = run(None, {"spectrogram": spectrogram, "lengths": lengths})
@@ -85,7 +107,7 @@ def test_against_packed_sequences() -> None:
 
 
 def test_attention_is_a_distribution_over_the_clip() -> None:
-    run = session(graph(network(), producer="tests")).run
+    run = session(graph([network()], producer="tests")).run
     spectrogram, lengths = pad(clips([5, 40]))
     attention = run(["attention"], {"spectrogram": spectrogram.numpy(), "lengths": lengths.numpy()})[0]
     assert attention.shape == (2, 10)
@@ -99,8 +121,8 @@ def test_gate_order() -> None:
 
 def test_a_graph_of_other_weights_is_noticed() -> None:
     with pytest.raises(ModelError, match=r"differs from torch by .* expected at most 1e-05"):
-        check(graph(network(seed=0), producer="tests"), network(seed=1), clips([20, 30]))
+        check(graph([network(seed=0)], producer="tests"), [network(seed=1)], clips([20, 30]))
 
 
 def test_same_weights_same_bytes() -> None:
-    assert graph(network(), producer="tests") == graph(network(), producer="tests")
+    assert graph([network()], producer="tests") == graph([network()], producer="tests")

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def test_what_was_learned_stays(folder: Path, tmp_path: Path, config: Configurat
     begun = train(other, tmp_path / "begun", config=gentle, epochs=1, start=folder / start)
     fresh = train(other, tmp_path / "fresh", config=gentle, epochs=1)
     file = folder / start if start.endswith("npz") else folder / start / "weights.npz"
-    for name in ("conv1.weight", "forwards.weight_ih_l0", "dense.weight"):
+    for name in ("0/conv1.weight", "0/forwards.weight_ih_l0", "0/dense.weight"):
         expected, found, others = (np.load(path)[name] for path in (file, begun / "weights.npz", fresh / "weights.npz"))
         np.testing.assert_allclose(found, expected, atol=1e-3)
         assert np.abs(others - expected).max() > 0.01
@@ -43,6 +44,40 @@ def test_what_was_learned_stays(folder: Path, tmp_path: Path, config: Configurat
     own, heard = (set((model / "hashes.txt").read_text().split()) for model in (fresh, begun))
     assert own < heard
     assert len(heard - own) == (12 if start == "first" else 6)
+
+
+def test_members_begin_with_those_of_the_start(folder: Path, tmp_path: Path, config: Configuration) -> None:
+    labels = folder / "another" / "labels.csv"
+    gentle = replace(config, recipe=replace(config.recipe, learning_rate=1e-6))
+    pair = replace(gentle, layers=replace(config.layers, members=2))
+    train(folder / "one" / "labels.csv", tmp_path / "pair", config=pair, epochs=1)
+
+    def weights(path: Path, member: int) -> np.ndarray:
+        with np.load(path / "weights.npz") as found:
+            return found[f"{member}/conv1.weight"]
+
+    both = train(labels, tmp_path / "both", config=pair, epochs=1, start=tmp_path / "pair")
+    assert np.abs(weights(both, 0) - weights(both, 1)).max() > 0.01
+    for member in (0, 1):
+        np.testing.assert_allclose(weights(both, member), weights(tmp_path / "pair", member), atol=1e-3)
+    # More members than the start has: they begin alike, and part because of their seeds.
+    alike = train(labels, tmp_path / "alike", config=pair, epochs=1, start=folder / "first")
+    for member in (0, 1):
+        np.testing.assert_allclose(weights(alike, member), weights(folder / "first", 0), atol=1e-3)
+    assert (weights(alike, 0) != weights(alike, 1)).any()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"neither", "empty"])
+def test_damaged_weights(folder: Path, tmp_path: Path, config: Configuration, content: bytes | str) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(folder / "first", broken)
+    if isinstance(content, bytes):
+        (broken / "weights.npz").write_bytes(content)
+    else:
+        np.savez(broken / "weights.npz")
+    with pytest.raises(InputError, match=r"--start .*broken: cannot be read \(") as caught:
+        train(folder / "another" / "labels.csv", tmp_path / "m", config=config, start=broken)
+    assert "\n" not in str(caught.value)
 
 
 def test_folds_over_what_the_start_has_heard_are_refused(folder: Path, tmp_path: Path, config: Configuration) -> None:

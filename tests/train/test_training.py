@@ -73,7 +73,7 @@ def test_the_folder_is_a_model(trained: Path, labels: Path, config: Configuratio
     assert (model.name, model.licence, model.labels) == ("tones", "MIT", ("high", "low", "middle"))
     assert model.front_end == config.front_end
     assert model.dim == config.layers.n_features
-    assert model.table["training"]["epochs"] == model.table["training"]["best_epoch"] == 15
+    assert model.table["training"]["best_epochs"] == [model.table["training"]["epochs"]] == [15]
     assert model.table["training"]["onnx_difference"] <= 1e-5
     assert model.table["corpora"][0]["files"] == 27
     clips = [item.clip for item in load(read_corpora([labels]), config.front_end)]
@@ -217,9 +217,35 @@ def test_early_stopping(labels: Path, tmp_path: Path, config: Configuration) -> 
     training = load_model(train(labels, tmp_path / "m", config=patient, hold_out=1)).table["training"]
     with (tmp_path / "m" / "learning-curves.csv").open() as handle:
         scores = [float(row["held_out"]) for row in csv.DictReader(handle)]
-    assert training["best_epoch"] == 1 + int(np.argmax(scores))
-    assert len(scores) in {30, training["best_epoch"] + 2}
-    assert f"epoch {training['best_epoch']} of 30" in (tmp_path / "m" / "README.md").read_text()
+    assert training["best_epochs"] == [best := 1 + int(np.argmax(scores))]
+    assert len(scores) in {30, best + 2}
+    assert f"epoch {best} of 30" in (tmp_path / "m" / "README.md").read_text()
+
+
+def test_members(labels: Path, tmp_path: Path, config: Configuration, trained: Path) -> None:
+    """Each learns as it would alone, by a seed of its own; features stand side by side, posteriors are averaged."""
+    pair = replace(config, layers=replace(config.layers, members=2))
+    options = {"epochs": 15, "folds": "loso", "seed": 1}
+    both = train(labels, tmp_path / "m", config=pair, jobs=2, **options)
+    model = load_model(both)
+    assert model.dim == 2 * config.layers.n_features
+    assert model.table["training"]["onnx_difference"] <= 1e-5
+    assert model.table["training"]["best_epochs"] == [15, 15]
+    assert len((both / "learning-curves.csv").read_text().splitlines()) == 1 + 2 * 4 * 15
+    assert "2 networks side by side" in " ".join((both / "README.md").read_text().split())
+    second = train(labels, tmp_path / "n", config=config, **options | {"seed": 1 + work.STRIDE_OF_SEEDS})
+    for name in ("oof.parquet", "folds/fold-01.parquet"):
+        tables = [pq.read_table(folder / name).to_pandas() for folder in (both, trained, second)]
+        found, *alone = (table.filter(like="deep_").to_numpy() for table in tables)
+        np.testing.assert_array_equal(found, np.concatenate(alone, axis=1))
+        found, *alone = (table.filter(like="posterior_").to_numpy() for table in tables)
+        np.testing.assert_allclose(found, np.mean(alone, axis=0), atol=1e-6)
+    for path in labels.parent.glob("high-s0*.wav"):
+        signal = soundfile.read(path, dtype="float32")[0]
+        views = [load_model(folder).view(signal) for folder in (both, trained, second)]
+        np.testing.assert_allclose(views[0].posteriors, (views[1].posteriors + views[2].posteriors) / 2, atol=1e-5)
+    with np.load(both / "weights.npz") as weights, np.load(second / "weights.npz") as other:
+        np.testing.assert_array_equal(weights["1/conv1.weight"], other["0/conv1.weight"])
 
 
 class Stop(Exception):
