@@ -2,7 +2,7 @@
 
     python benchmarks/study.py LABELS.csv WORK RESULTS.csv [--only both,mel] [--epochs N] [--folds loso] [--jobs N]
 
-Trains one extractor per fold for each variant, by the default recipe but for what the variant changes, and writes rows
+Trains one network per fold for each variant, by the default recipe but for what the variant changes, and writes rows
 for each: UA and WA, with 95 % intervals over speakers, of the network's own posteriors (deep features + DNN), of a
 linear SVM on the deep features, and of the same SVM on eGeMAPSv02, ComParE_2016 and their concatenations with the deep
 features. A variant whose rows are in RESULTS.csv is not run again; one that was cut off goes on where it stopped. Needs
@@ -23,16 +23,26 @@ from dsfx.frontend import FrontEnd
 from dsfx.train import train
 from dsfx.train.config import Configuration
 
-DEFAULT = Configuration()
+DEFAULT = replace(Configuration(), layers=replace(Configuration().layers, members=1))
 
 
 def linear(fft_length: int) -> Configuration:
-    """A spectrogram of all bins up to 8 kHz; no longer window than FFT, else that of the default."""
-    window = min(0.032, fft_length / 16000)
+    """A spectrogram of all bins up to 8 kHz; the window is as long as the FFT.
+
+    The first convolution takes the bins to about forty rows, as it does the default's 80 mel bands: its kernel spans the
+    same range in Hz for all resolutions, and all variants cost about the same.
+    """
     bins = FrontEnd(
-        sampling_rate=16000, window_length=window, fft_length=fft_length, bands="linear", n_mels=0, lower_hz=0.0
+        sampling_rate=16000,
+        window_length=fft_length / 16000,
+        fft_length=fft_length,
+        bands="linear",
+        n_mels=0,
+        lower_hz=0.0,
     )
-    return replace(DEFAULT, front_end=bins)
+    stride = bins.n_bands // 40
+    kernels = ((5, 2 * stride + 1), *DEFAULT.layers.kernels[1:])
+    return replace(DEFAULT, front_end=bins, layers=replace(DEFAULT.layers, band_stride=stride, kernels=kernels))
 
 
 VARIANTS: dict[str, Configuration] = {

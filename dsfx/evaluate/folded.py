@@ -7,6 +7,7 @@ two extractors have nothing to do with each other, so the rows of different fold
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 from ..errors import ConfigError, InputError
 from .arrays import Values
 from .classifiers import Classifier, Outcome, quality
-from .data import Own
+from .data import Data, Own
 from .protocols import Fold, Protocol
 from .tables import Clips, FeatureTable, open_table
 
-__all__ = ["chosen", "make_folded", "mapped", "mixed", "only", "own_features", "put"]
+__all__ = ["chosen", "make_folded", "mapped", "mixed", "only", "own_features", "put", "settled"]
 
 Matrix = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -87,6 +88,18 @@ def _by_fold(table: FeatureTable, columns: Sequence[str], rows: Rows) -> dict[st
             raise InputError(f"{path}: has no row of {absent[0]}; it belongs to another training than {table.path}")
         values[rest] = others.load(columns, np.array([places[files[i]] for i in rest], np.intp))
         found[name] = values
+    return found
+
+
+def settled(
+    outcomes: dict[tuple[str, str, str], Outcome], data: Data, classifiers: Sequence[Classifier]
+) -> dict[tuple[str, str, str], Outcome]:
+    """Outcomes by set, classifier and fold, with the parameters that `chosen` gives them."""
+    found: dict[tuple[str, str, str], Outcome] = {}
+    for name, classifier in product(data.clips.features, classifiers):
+        keys = [(name, classifier.name, fold.name) for fold in data.protocol.folds]
+        parts = [(fold, outcomes[key]) for key, fold in zip(keys, data.protocol.folds, strict=True)]
+        found |= dict(zip(keys, chosen(parts, data.labels, classifier), strict=True))
     return found
 
 

@@ -100,13 +100,7 @@ def evaluate(
             raise OutputError(f"-o {folder}: {error.strerror}; expected a folder that can be written") from None
     outcomes = _compute(data, classifiers, chosen, folder, jobs, on_progress)
     if data.clips.fold:
-        for name in data.clips.features:
-            for classifier in classifiers:
-                parts = [(fold, outcomes[name, classifier.name, fold.name]) for fold in data.protocol.folds]
-                settled = folded.chosen(parts, data.labels, classifier)
-                outcomes |= {
-                    (name, classifier.name, fold.name): each for (fold, _), each in zip(parts, settled, strict=True)
-                }
+        outcomes = folded.settled(outcomes, data, classifiers)
     results, predictions = _results(data, classifiers, outcomes, chosen)
     found: dict[str, Any] = {
         "task": data.task.name,

@@ -79,8 +79,8 @@ class Layers:
             if not isinstance(value, int) or not 1 <= value <= 64:
                 raise ConfigError(f"layers: {name} is {value!r}, expected 1 to 64")
         spans = [span for kernel in self.kernels for span in kernel]
-        if [len(kernel) for kernel in self.kernels] != [2, 2, 2] or not all(span in range(1, 32, 2) for span in spans):
-            raise ConfigError(f"layers: kernels are {self.kernels}, expected three pairs of odd numbers below 32")
+        if [len(kernel) for kernel in self.kernels] != [2, 2, 2] or not all(span in range(1, 64, 2) for span in spans):
+            raise ConfigError(f"layers: kernels are {self.kernels}, expected three pairs of odd numbers below 64")
 
     @property
     def shrinking(self) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
