@@ -1,17 +1,19 @@
 """Which part of the network, and which spectrogram, makes good features? After the experiments of Zhao et al. 2018.
 
-    python benchmarks/study.py LABELS.csv WORK RESULTS.csv [--only both,mel] [--epochs N] [--folds loso] [--jobs N]
+    python benchmarks/study.py LABELS.csv WORK RESULTS.csv [--only both,linear-20] [--epochs N] [--folds 5] [--jobs N]
+    python benchmarks/study.py --print RESULTS.csv
 
 Trains one network per fold for each variant, by the default recipe but for what the variant changes, and writes rows
 for each: UA and WA, with 95 % intervals over speakers, of the network's own posteriors (deep features + DNN), of a
 linear SVM on the deep features, and of the same SVM on eGeMAPSv02, ComParE_2016 and their concatenations with the deep
-features. A variant whose rows are in RESULTS.csv is not run again; one that was cut off goes on where it stopped. Needs
-the extras train and evaluate.
+features. A variant whose rows are in RESULTS.csv is not run again; one that was cut off goes on where it stopped.
+--print writes the results as Markdown tables. Needs the extras train and evaluate.
 """
 
 import argparse
 import csv
 import json
+import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +31,7 @@ DEFAULT = replace(Configuration(), layers=replace(Configuration().layers, member
 def linear(fft_length: int) -> Configuration:
     """A spectrogram of all bins up to 8 kHz; the window is as long as the FFT.
 
-    The first convolution takes the bins to about forty rows, as it does the default's 80 mel bands: its kernel spans the
+    The first convolution takes the bins to about forty rows, as it does the 80 mel bands: its kernel spans the
     same range in Hz for all resolutions, and all variants cost about the same.
     """
     bins = FrontEnd(
@@ -67,6 +69,9 @@ COLUMNS = ("corpus", "variant", "features", "classifier", "ua", "ua_low", "ua_hi
 def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if sys.argv[1:2] == ["--print"]:
+        print(markdown(Path(sys.argv[2])))
+        return
     parser.add_argument("labels", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("results", type=Path)
@@ -128,6 +133,38 @@ def rows(corpus: str, name: str, folder: Path, crafted: Path, options: Any) -> l
             }
         )
     return made
+
+
+def markdown(path: Path) -> str:
+    """The results as one table per corpus: a line per variant, and one for what does not depend on it."""
+    with path.open(encoding="utf-8", newline="") as handle:
+        results = list(csv.DictReader(handle))
+    parts = []
+    for corpus in dict.fromkeys(row["corpus"] for row in results):
+        own = [row for row in results if row["corpus"] == corpus]
+        parts += [
+            f"| {corpus}, {own[0]['folds']} folds | deep + DNN | | deep + SVM | | ComParE_2016 + deep + SVM | |",
+            "|---|--:|--:|--:|--:|--:|--:|",
+            "| | UA | WA | UA | WA | UA | WA |",
+        ]
+        for variant in dict.fromkeys(row["variant"] for row in own):
+            line = {row["features"]: row for row in own if row["variant"] == variant}
+            cells = [
+                cell(line[name], key) for name in ("spectrogram", "deep", "ComParE_2016+deep") for key in ("ua", "wa")
+            ]
+            parts.append(f"| {variant} | {' | '.join(cells)} |")
+        for name in ("eGeMAPSv02", "ComParE_2016", "eGeMAPSv02+deep"):
+            for row in own:
+                if row["features"] == name and row["variant"] == "both":
+                    parts.append(f"| {name} | | | {cell(row, 'ua')} | {cell(row, 'wa')} | | |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def cell(row: dict[str, str], key: str) -> str:
+    """A value in per cent, with its interval."""
+    value, low, high = (100 * float(row[name]) for name in (key, f"{key}_low", f"{key}_high"))
+    return f"{value:.1f} ({low:.1f}–{high:.1f})"
 
 
 def known(path: Path) -> set[tuple[str, str]]:
