@@ -304,6 +304,12 @@ def _print_config(context: click.Context, option: click.Parameter, value: bool) 
     help="Begin with the weights of a model, or of a fold of one (MODELDIR/folds/fold-00.npz), instead of random ones.",
 )
 @click.option(
+    "--beside",
+    metavar="MODELDIR",
+    type=click.Path(path_type=Path),
+    help="A model, or a fold of one, whose networks stand beside those trained here, unchanged: their features follow.",
+)
+@click.option(
     "-j", "--jobs", metavar="N", type=int, default=1, show_default=True, help="Networks to train at the same time."
 )
 @click.option("--threads", metavar="N", type=int, default=1, show_default=True, help="Threads of torch per network.")

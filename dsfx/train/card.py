@@ -116,9 +116,12 @@ def network(table: Mapping[str, Any]) -> str:
     members = layers.get("members", 1)
     several = f"""{members} networks side by side, trained from seeds of their own: the features are those of all, the
         posteriors their mean. Each has: """
+    beside = table.get("training", {}).get("beside")
     return f"""After Zhao et al. (2018), {table["parameters"]} parameters. {several * (members > 1)}{" ".join(parts)} {
         "Both concatenated are" if len(parts) > 1 else "These are"
-    } the features; a dense layer of {layers["dense"]} units and one of {len(table["labels"])} give the posteriors."""
+    } the features; a dense layer of {layers["dense"]} units and one of {len(table["labels"])} give the posteriors.{
+        f" The features of {beside}, of the same sizes and trained before, follow." * bool(beside)
+    }"""
 
 
 def recipe(training: Mapping[str, Any]) -> list[list[str]]:

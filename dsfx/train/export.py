@@ -49,7 +49,7 @@ class _Graph:
         return self("Unsqueeze", cast, self.ints(*axes)) if axes else cast
 
 
-def graph(members: Sequence[Network], *, producer: str) -> bytes:
+def graph(members: Sequence[Network], beside: Sequence[Network] = (), *, producer: str) -> bytes:
     """The serialised ONNX model of trained networks, side by side as in `Ensemble`.
 
     Inputs: ``spectrogram`` (batch, time, bands) float32, ``lengths`` (batch) int64, in frames and at least 1.
@@ -78,20 +78,20 @@ def graph(members: Sequence[Network], *, producer: str) -> bytes:
         half=g.number(inside(g("Mul", steps, two), g("Mul", size, two)), 1, 3),
         steps=inside(steps, size),
     )
-    found = [_member(g, network.eval(), x, steps, masks) for network in members]
-    features, attention, posteriors = zip(*found, strict=True)
+    found = [_features(g, network.eval(), x, steps, masks) for network in (*members, *beside)]
+    features, attention = zip(*found, strict=True)
+    posteriors = [_posteriors(g, network, own) for network, own in zip(members, features, strict=False)]
     g("Concat", *features, axis=1, name="features")
-    g("Mean", *attention, name="attention")
+    g("Mean", *attention[: len(members)], name="attention")
     g("Mean", *posteriors, name="posteriors")
 
     inputs = [
         helper.make_tensor_value_info("spectrogram", TensorProto.FLOAT, ["batch", "time", bands]),
         helper.make_tensor_value_info("lengths", TensorProto.INT64, ["batch"]),
     ]
+    width = sum(network.layers.width for network in (*members, *beside))
     outputs = [
-        helper.make_tensor_value_info(
-            "features", TensorProto.FLOAT, ["batch", sum(member.layers.width for member in members)]
-        ),
+        helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", width]),
         helper.make_tensor_value_info("attention", TensorProto.FLOAT, ["batch", "steps"]),
         helper.make_tensor_value_info("posteriors", TensorProto.FLOAT, ["batch", n_classes]),
     ]
@@ -116,10 +116,21 @@ class _Masks:
     steps: str
 
 
-def _member(g: _Graph, network: Network, x: str, steps: str, masks: _Masks) -> tuple[str, str, str]:
-    """Add one network: its features, attention and posteriors of the filled-up spectrogram `x`."""
-    state = {key: value.detach().double().numpy() for key, value in network.state_dict().items()}
-    layers = network.layers
+def _state(network: Network) -> dict[str, NDArray[np.float64]]:
+    return {key: value.detach().double().numpy() for key, value in network.state_dict().items()}
+
+
+def _posteriors(g: _Graph, network: Network, features: str) -> str:
+    """Add the dense layers of one network."""
+    state = _state(network)
+    hidden = g("Gemm", features, g.constant(state["dense.weight"]), g.constant(state["dense.bias"]), transB=1)
+    weight, bias = g.constant(state["classify.weight"]), g.constant(state["classify.bias"])
+    return g("Softmax", g("Gemm", g("Relu", hidden), weight, bias, transB=1), axis=1)
+
+
+def _features(g: _Graph, network: Network, x: str, steps: str, masks: _Masks) -> tuple[str, str]:
+    """Add one network up to its features, and its attention, of the filled-up spectrogram `x`."""
+    state, layers = _state(network), network.layers
     x = g("Mul", g("Sub", x, g.constant(state["shift"])), g.constant(state["scale"]))
     x = g("Mul", x, masks.frames)
 
@@ -182,16 +193,7 @@ def _member(g: _Graph, network: Network, x: str, steps: str, masks: _Masks) -> t
         parts.append(attended)
     else:
         attention = g("Div", g.number(masks.steps), count)
-    features = g("Concat", *parts, axis=1)
-    hidden = g("Gemm", features, g.constant(state["dense.weight"]), g.constant(state["dense.bias"]), transB=1)
-    logits = g(
-        "Gemm",
-        g("Relu", hidden),
-        g.constant(state["classify.weight"]),
-        g.constant(state["classify.bias"]),
-        transB=1,
-    )
-    return features, attention, g("Softmax", logits, axis=1)
+    return g("Concat", *parts, axis=1), attention
 
 
 def reordered(weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -204,6 +206,7 @@ def check(
     serialised: bytes,
     members: Sequence[Network],
     spectrograms: Sequence[NDArray[np.float32]],
+    beside: Sequence[Network] = (),
     *,
     tolerance: float = 1e-5,
 ) -> float:
@@ -223,7 +226,7 @@ def check(
     spectrogram, lengths = pad(spectrograms)
     found = session.run(None, {"spectrogram": spectrogram.numpy(), "lengths": lengths.numpy()})
     with torch.no_grad():
-        expected = Ensemble(members).eval()(spectrogram, lengths)
+        expected = Ensemble(members, beside).eval()(spectrogram, lengths)
     worst = max(float(np.abs(a - b.numpy()).max()) for a, b in zip(found, expected, strict=True))
     if not worst <= tolerance:
         raise ModelError(f"the ONNX graph differs from torch by {worst:.2g}, expected at most {tolerance:g}")

@@ -17,7 +17,7 @@ from .augment import Augmentation
 from .files import whole
 from .network import Layers, Network
 
-__all__ = ["Epoch", "Fitted", "Material", "Recipe", "among", "fit", "infer", "weights_of"]
+__all__ = ["Epoch", "Fitted", "Material", "Recipe", "among", "begin_with", "fit", "infer", "weights_of"]
 
 Rows = NDArray[np.float32]
 

@@ -20,7 +20,7 @@ from .data import Clip
 from .files import whole
 from .fit import among
 from .folds import Part, members_of
-from .work import Setting, exported, judged, results, save, weights
+from .work import Setting, exported, judged, judged_beside, results, save, weights
 
 __all__ = ["MAX_SECONDS", "MIN_FRAMES", "WORK", "finish", "tabulate", "write"]
 
@@ -64,6 +64,7 @@ def tabulate(
         "threads": setting.threads,
         "device": setting.device,
         "start": setting.start.words if setting.start else None,
+        "beside": setting.beside.words if setting.beside else None,
         "torch": torch.__version__,
         "best_epochs": [
             int(results(setting.folder, member)["best"]) for member in members_of(last, setting.layers.members)
@@ -79,7 +80,7 @@ def tabulate(
         "sha256": sha256(graph).hexdigest(),
         "dsfx": __version__,
         "labels": list(classes),
-        "dim": config.layers.n_features,
+        "dim": setting.n_features,
         "min_frames": MIN_FRAMES,
         "min_seconds": front_end.n_samples(MIN_FRAMES) / front_end.sampling_rate,
         "max_seconds": MAX_SECONDS,
@@ -113,11 +114,12 @@ def finish(
         table["metrics"] = {"folds": str(folds)} | write_folds(part, setting, clips, classes, parts[:-1])
     write(part / "model.onnx", graph)
     save(part / "weights.npz", weights(setting, parts[-1]))
-    heard = {clip.hash for clip in clips} | (setting.start.hashes if setting.start else set())
+    earlier = [start.hashes for start in (setting.start, setting.beside) if start]
+    heard = {clip.hash for clip in clips}.union(*earlier)
     write(part / "hashes.txt", "".join(f"{value}\n" for value in sorted(heard)).encode())
     write(part / "README.md", card(table).encode())
     write(part / "model.toml", toml(table).encode())
-    if load_model(part).dim != setting.layers.n_features:
+    if load_model(part).dim != setting.n_features:
         raise ModelError(f"{part}: does not load as it was written")
     shutil.rmtree(part / WORK)
 
@@ -127,11 +129,12 @@ def write_folds(
 ) -> dict[str, Any]:
     """Write features and posteriors of all folds, and return how well unheard speakers are recognised."""
     (part / "folds").mkdir(exist_ok=True)
-    features = np.full((len(clips), setting.layers.n_features), np.nan, dtype=np.float32)
+    features = np.full((len(clips), setting.n_features), np.nan, dtype=np.float32)
     posteriors = np.full((len(clips), len(classes)), np.nan, dtype=np.float32)
     names = np.full(len(clips), "", dtype=object)
+    beside = judged_beside(setting)
     for fold in folds:
-        own_features, own_posteriors = judged(setting, fold)
+        own_features, own_posteriors = judged(setting, fold, beside)
         features[fold.test], posteriors[fold.test] = own_features[fold.test], own_posteriors[fold.test]
         names[fold.test] = fold.name.removeprefix("fold-")
         save(part / "folds" / f"{fold.name}.npz", weights(setting, fold))

@@ -233,16 +233,24 @@ class Network(nn.Module):
 
 
 class Ensemble(nn.Module):
-    """Several trained networks as one: their features side by side, their attention and posteriors averaged."""
+    """Several trained networks as one: their features side by side, their attention and posteriors averaged.
 
-    def __init__(self, members: Sequence[Network]) -> None:
+    Parameters
+    ----------
+    members : networks that tell the same classes.
+    beside : networks of which the features alone are wanted; theirs come last.
+    """
+
+    def __init__(self, members: Sequence[Network], beside: Sequence[Network] = ()) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
+        self.beside = nn.ModuleList(beside)
 
     def forward(self, spectrogram: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features (batch, n_features), attention (batch, steps) and posteriors (batch, classes)."""
         features, attention, logits = zip(*(member(spectrogram, lengths) for member in self.members), strict=True)
         posteriors = torch.softmax(torch.stack(logits), dim=2).mean(dim=0)
+        features += tuple(network(spectrogram, lengths)[0] for network in self.beside)
         return torch.cat(features, dim=1), torch.stack(attention).mean(dim=0), posteriors
 
 

@@ -1,4 +1,4 @@
-"""Weights of an earlier training to begin with: what was learned from a large corpus helps on a small one."""
+"""Networks of an earlier training, to begin with or to stand beside: what was learned elsewhere helps."""
 
 import tomllib
 import zipfile
@@ -13,23 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, InputError
+from ..frontend import FrontEnd
 from .config import Configuration
+from .fit import begin_with
+from .network import Layers, Network
 
 __all__ = ["Start", "check_unheard", "read_start"]
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a training begins with.
+    """What a training begins with, or what stands beside it.
 
     Attributes
     ----------
+    option : that named it.
     words : name and licence, for the card.
     weights : arrays by name, of each member.
     hashes : of the clips that it has learned from.
     sha256 : of the file of weights.
     """
 
+    option: str
     words: str
     weights: list[dict[str, NDArray[Any]]]
     hashes: frozenset[str]
@@ -39,9 +44,16 @@ class Start:
         """What a member begins with; where there are more than here, they take turns."""
         return self.weights[member % len(self.weights)]
 
+    def networks(self, front_end: FrontEnd, layers: Layers, n_classes: int) -> list[Network]:
+        """The members; their heads have learned nothing."""
+        networks = [Network(front_end.n_bands, n_classes, layers) for _ in self.weights]
+        for network, weights in zip(networks, self.weights, strict=True):
+            begin_with(network, weights)
+        return [network.eval() for network in networks]
 
-def read_start(path: Path, config: Configuration) -> Start:
-    """Read the weights of a model folder, or of one of its folds (``MODELDIR/folds/fold-00.npz``).
+
+def read_start(option: str, path: Path, config: Configuration) -> Start:
+    """Read the weights of a model folder, or of one of its folds (``MODELDIR/folds/fold-00.npz``), for an `option`.
 
     Raises
     ------
@@ -61,22 +73,22 @@ def read_start(path: Path, config: Configuration) -> Start:
             hashes = hashes - hashes_of(folder / "oof.parquet") | hashes_of(file.with_suffix(".parquet"))
     except OSError as error:
         raise InputError(
-            f"--start {path}: {error.filename}: {error.strerror}; expected a folder that dsfx train made, or "
+            f"{option} {path}: {error.filename}: {error.strerror}; expected a folder that dsfx train made, or "
             "FOLDER/folds/fold-00.npz in it"
         ) from None
     except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise InputError(f"--start {path}: cannot be read ({error})") from None
+        raise InputError(f"{option} {path}: cannot be read ({error})") from None
     for name, own in (("frontend", config.front_end.to_table()), ("layers", config.layers.to_table())):
         theirs = table.get(name, {})
         differing = [key for key in own if own[key] != theirs.get(key) and key != "members"]
         if differing:
             key = differing[0]
             raise ConfigError(
-                f"--start {path}: [{name}] {key} is {theirs.get(key)!r} there and {own[key]!r} here, expected the same"
+                f"{option} {path}: [{name}] {key} is {theirs.get(key)!r} there and {own[key]!r} here, expected the same"
             )
     words = f"{table.get('name', folder.name)}{'' if path.is_dir() else ' ' + file.stem}"
     licence = table.get("licence", "unspecified")
-    return Start(f"{words} ({licence})", weights, frozenset(hashes), sha256(content).hexdigest())
+    return Start(option, f"{words} ({licence})", weights, frozenset(hashes), sha256(content).hexdigest())
 
 
 def by_member(arrays: dict[str, NDArray[Any]]) -> list[dict[str, NDArray[Any]]]:
@@ -98,7 +110,7 @@ def hashes_of(table: Path) -> set[str]:
 
 
 def check_unheard(start: Start, hashes: Collection[str]) -> None:
-    """Refuse folds over clips that the start has learned from.
+    """Refuse folds over clips that an earlier training has learned from.
 
     Raises
     ------
@@ -107,6 +119,6 @@ def check_unheard(start: Start, hashes: Collection[str]) -> None:
     heard = start.hashes.intersection(hashes)
     if heard:
         raise ConfigError(
-            f"--start: {start.words} has learned from {len(heard)} of the {len(hashes)} clips, so no fold could be "
-            "judged on speakers never heard; expected one that was trained on other recordings"
+            f"{start.option}: {start.words} has learned from {len(heard)} of the {len(hashes)} clips, so no fold could "
+            "be judged on speakers never heard; expected one that was trained on other recordings"
         )

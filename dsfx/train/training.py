@@ -36,6 +36,7 @@ def train(
     folds: str | int | None = None,
     hold_out: float = 0.0,
     start: str | Path | None = None,
+    beside: str | Path | None = None,
     column: str = "emotion",
     corpora: Sequence[str] = (),
     corpus_licences: Sequence[str] = (),
@@ -73,6 +74,8 @@ def train(
     hold_out : speakers of each corpus, a share or a number, that choose the best epoch; 0: none.
     start : model folder, or ``FOLDER/folds/fold-00.npz``, with whose weights all networks begin; with folds, one that
         has heard none of the clips.
+    beside : like `start`, a model or a fold of one; its networks stay as they are, and their features follow those of
+        the networks trained here, which know the corpus while these know others.
     column : the label.
     corpora : names, one per table. Default: the table's, or its folder's where that is ``labels``.
     corpus_licences, references : of the recordings, one per table, for the card.
@@ -104,7 +107,8 @@ def train(
     if epochs is not None:
         config = replace(config, recipe=replace(config.recipe, epochs=epochs))
     check_options(output, tables, jobs, threads, cache, overwrite)
-    begin = None if start is None else read_start(Path(start), config)
+    begin = None if start is None else read_start("--start", Path(start), config)
+    other = None if beside is None else read_start("--beside", Path(beside), config)
     device = check_device(device)
     fold_column = folds.partition(":")[2] if isinstance(folds, str) and folds.startswith("column:") else ""
     entries = read_corpora(tables, column, corpora, fold_column)
@@ -127,10 +131,11 @@ def train(
         check_usable(unusable, entries, clips, skip_unusable, say)
         classes = sorted({clip.label for clip in clips})
         parts = divide(clips, folds, hold_out, seed)
-        if begin and folds is not None:
-            check_unheard(begin, {clip.hash for clip in clips})
-        claim(work, config, seed, parts, clips, begin)
-        setting = prepare(config, clips, classes, spectrograms, work, seed, device, threads, jobs, begin, say)
+        for earlier in (begin, other):
+            if earlier and folds is not None:
+                check_unheard(earlier, {clip.hash for clip in clips})
+        claim(work, config, seed, parts, clips, begin, other)
+        setting = prepare(config, clips, classes, spectrograms, work, seed, device, threads, jobs, begin, other, say)
     except DsfxError:
         if not started(work):
             shutil.rmtree(part, ignore_errors=True)
@@ -207,6 +212,7 @@ def claim(
     parts: Sequence[Part],
     clips: Sequence[Clip],
     start: Start | None,
+    beside: Start | None,
 ) -> None:
     """Go on only with what belongs to this very training."""
     own = {
@@ -215,6 +221,7 @@ def claim(
         "folds or held-out speakers": digest([[part.test.tolist(), part.held_out.tolist()] for part in parts]),
         "clips": digest([[clip.hash, clip.label, clip.corpus] for clip in clips]),
         "start": start.sha256 if start else "",
+        "beside": beside.sha256 if beside else "",
         "versions": f"dsfx {__version__}, torch {torch.__version__}",
     }
     mark = work / "configuration.json"
@@ -242,6 +249,7 @@ def prepare(
     threads: int,
     jobs: int,
     start: Start | None,
+    beside: Start | None,
     say: Callable[[str], None],
 ) -> Setting:
     """Numbers for names, and the targets of the regression head."""
@@ -268,4 +276,5 @@ def prepare(
         device=device,
         threads=threads,
         start=start,
+        beside=beside,
     )

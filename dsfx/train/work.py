@@ -28,7 +28,20 @@ from .folds import Part, members_of
 from .network import Layers, Network
 from .start import Start
 
-__all__ = ["Progress", "Setting", "exported", "judged", "learn", "learn_all", "results", "save", "weights"]
+__all__ = [
+    "Progress",
+    "Setting",
+    "exported",
+    "judged",
+    "judged_beside",
+    "learn",
+    "learn_all",
+    "results",
+    "save",
+    "weights",
+]
+
+Rows = NDArray[np.float32]
 
 STATE = "state/"
 """Before the names of a network's arrays in a result."""
@@ -49,6 +62,7 @@ class Setting:
     allowed : (corpora, classes) which classes a corpus has.
     functionals : (clips, columns) by feature set, for the regression head; none without one.
     start : what all networks begin with.
+    beside : networks whose features follow those of the trained ones.
     """
 
     folder: Path
@@ -65,6 +79,16 @@ class Setting:
     device: str
     threads: int
     start: Start | None
+    beside: Start | None
+
+    @property
+    def n_features(self) -> int:
+        """Length of a model's feature vector."""
+        return self.layers.n_features + self.layers.width * (len(self.beside.weights) if self.beside else 0)
+
+    def others(self) -> list[Network]:
+        """The networks of `beside`."""
+        return self.beside.networks(self.front_end, self.layers, self.allowed.shape[1]) if self.beside else []
 
     def material(self, chosen: NDArray[np.bool_], targets: NDArray[np.float32] | None) -> Material:
         """The clips of a mask, with the targets (clips, n) of the regression head."""
@@ -159,20 +183,28 @@ def network_of(setting: Setting, part: Part) -> Network:
 def exported(setting: Setting, part: Part) -> tuple[bytes, float, int]:
     """The ONNX graph of a model's networks, how far it is from torch on clips of many lengths, and its parameters."""
     networks = [network_of(setting, member) for member in members_of(part, setting.layers.members)]
-    content = graph(networks, producer=f"dsfx {__version__}")
+    beside = setting.others()
+    content = graph(networks, beside, producer=f"dsfx {__version__}")
     order = np.argsort(setting.spectrograms.lengths, kind="stable")[:: len(setting.spectrograms) // 8 + 1]
     ragged = [setting.front_end.normalise(setting.spectrograms[int(i)]) for i in order]
     ragged += [ragged[0][:count] for count in (1, 3, 4, 5) if len(ragged[0]) >= count]
-    difference = check(content, networks, ragged)
-    return content, difference, sum(p.numel() for network in networks for p in network.parameters())
+    difference = check(content, networks, ragged, beside)
+    parameters = sum(p.numel() for network in networks for p in network.parameters())
+    return content, difference, parameters + sum(w.size for network in beside for w in weights_of(network).values())
 
 
-def judged(setting: Setting, part: Part) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Features (clips, n_features) of a fold's networks side by side, and the mean of their posteriors."""
+def judged(setting: Setting, part: Part, beside: NDArray[np.float32]) -> tuple[Rows, Rows]:
+    """Features (clips, n_features) of a fold's networks side by side and then `beside`, and the mean posteriors."""
     found = [results(setting.folder, member) for member in members_of(part, setting.layers.members)]
-    features = np.concatenate([each["features"] for each in found], axis=1)
-    posteriors: NDArray[np.float32] = np.mean([each["posteriors"] for each in found], axis=0, dtype=np.float32)
+    features = np.concatenate([*(each["features"] for each in found), beside], axis=1)
+    posteriors: Rows = np.mean([each["posteriors"] for each in found], axis=0, dtype=np.float32)
     return features, posteriors
+
+
+def judged_beside(setting: Setting) -> Rows:
+    """Features (clips, n) of the networks that stand beside, the same for all folds; none: no column."""
+    found = [infer(network, setting.spectrograms, setting.front_end)[0] for network in setting.others()]
+    return np.concatenate([np.empty((len(setting.spectrograms), 0), dtype=np.float32), *found], axis=1)
 
 
 def save(path: Path, arrays: dict[str, Any]) -> None:

@@ -3,7 +3,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import soundfile
 from tones import CONFIG, corpus
 
 from dsfx.deep import load_model
@@ -78,6 +80,36 @@ def test_damaged_weights(folder: Path, tmp_path: Path, config: Configuration, co
     with pytest.raises(InputError, match=r"--start .*broken: cannot be read \(") as caught:
         train(folder / "another" / "labels.csv", tmp_path / "m", config=config, start=broken)
     assert "\n" not in str(caught.value)
+
+
+def test_networks_stand_beside(folder: Path, tmp_path: Path, config: Configuration) -> None:
+    """Their features follow and are those that they gave before; all else is as without them."""
+    labels = folder / "another" / "labels.csv"
+    options = {"config": config, "epochs": 2, "folds": 2}
+    found = train(labels, tmp_path / "found", beside=folder / "first", **options)
+    plain = train(labels, tmp_path / "plain", **options)
+    models = [load_model(path) for path in (found, plain, folder / "first")]
+    assert [model.dim for model in models] == [2 * config.layers.width, config.layers.width, config.layers.width]
+    file = sorted(labels.parent.glob("*.wav"))[0]
+    signal = soundfile.read(file, dtype="float32")[0]
+    both, own = (model.view(signal) for model in models[:2])
+    features = [model.embed([signal])[0] for model in models]
+    np.testing.assert_allclose(features[0], np.concatenate(features[1:]), atol=1e-5)
+    np.testing.assert_allclose(both.posteriors, own.posteriors, atol=1e-6)
+    np.testing.assert_allclose(both.attention, own.attention, atol=1e-6)
+    for name in ("oof.parquet", "folds/fold-00.parquet"):
+        wide, narrow = (pq.read_table(path / name).to_pandas() for path in (found, plain))
+        width = config.layers.width
+        values = wide.filter(like="deep_").to_numpy()
+        np.testing.assert_array_equal(values[:, :width], narrow.filter(like="deep_").to_numpy())
+        if file.name in (files := wide["file"].tolist()):
+            np.testing.assert_allclose(values[files.index(file.name), width:], features[2], atol=1e-5)
+    assert "first (MIT)" in models[0].table["training"]["beside"]
+    assert "The features of first (MIT)" in " ".join((found / "README.md").read_text().split())
+    heard = set((folder / "first" / "hashes.txt").read_text().split())
+    assert heard < set((found / "hashes.txt").read_text().split())
+    with pytest.raises(ConfigError, match="--beside: first .* has learned from 12 of the 12 clips"):
+        train(folder / "one" / "labels.csv", tmp_path / "m", config=config, folds=2, beside=folder / "first")
 
 
 def test_folds_over_what_the_start_has_heard_are_refused(folder: Path, tmp_path: Path, config: Configuration) -> None:
