@@ -9,8 +9,9 @@ set -eu
 here=$(dirname "$0")
 corpora=$1 multi=$2 work=$3
 mkdir -p "$work"
-# EmoDB at home: each speaker left out, the default recipe.
-dsfx train "$corpora/emodb/labels.csv" -o "$work/trained-emodb" --folds loso --seed 0
+# EmoDB at home: each speaker left out, the default recipe; beside it the network that learned from the other three corpora.
+dsfx train "$corpora/emodb/labels.csv" -o "$work/trained-emodb" --folds loso --seed 0 \
+  --beside "$multi/folds/fold-00.npz" --licence 'CC BY-NC-SA 4.0'
 # RAVDESS at home: six groups of four speakers, begun with the network that learned from the other three corpora.
 dsfx train "$corpora/ravdess/labels.csv" -o "$work/trained-ravdess" --config "$here/home.toml" --folds 6 \
   --start "$multi/folds/fold-01.npz" --licence 'CC BY-NC-SA 4.0' --seed 0
