@@ -290,6 +290,13 @@ def _print_config(context: click.Context, option: click.Parameter, value: bool) 
     "them, each corpus, or the folds of a column of LABELS.csv.",
 )
 @click.option(
+    "--fold-corpus",
+    "fold_corpora",
+    metavar="NAME",
+    multiple=True,
+    help="Corpus whose speakers the folds leave out, repeatable; every network learns from the others. Default: all.",
+)
+@click.option(
     "--hold-out",
     metavar="SHARE|N",
     type=float,

@@ -149,20 +149,25 @@ def write_folds(
             identity=f"in-fold:{digest(sha256(own_features.tobytes()).hexdigest())}",
             out_of_fold={"fold": fold.name, "rows": "clips that the fold's extractor has learned from"},
         )
+    # Of corpora that no fold leaves out there is nothing to tell.
+    left_out = np.flatnonzero(names != "")
+    features, posteriors = features[left_out], posteriors[left_out]
+    clips = [clips[i] for i in left_out.tolist()]
     outputs.write_features(
         part / "oof.parquet",
         clips,
-        names.tolist(),
+        names[left_out].tolist(),
         features,
         posteriors,
         classes,
         identity=f"out-of-fold:{digest(sha256(features.tobytes()).hexdigest())}",
         out_of_fold={"folds": len(folds), "rows": "each by the extractor that never heard its speaker"},
     )
-    best = among(posteriors, setting.allowed[setting.corpora])
-    outputs.write_confusions(part / "folds.csv", clips, classes, setting.targets, best)
+    best = among(posteriors, setting.allowed[setting.corpora[left_out]])
+    targets = setting.targets[left_out]
+    outputs.write_confusions(part / "folds.csv", clips, classes, targets, best)
     pictures.confusion(part / "folds.csv", part / "confusion.png")
-    return outputs.metrics(clips, setting.targets, best, classes)
+    return outputs.metrics(clips, targets, best, classes)
 
 
 def write(path: Path, content: bytes) -> None:

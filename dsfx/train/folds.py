@@ -46,7 +46,9 @@ def members_of(part: Part, count: int) -> list[Part]:
     ]
 
 
-def divide(clips: Sequence[Entry], folds: str | int | None, hold_out: float, seed: int) -> list[Part]:
+def divide(
+    clips: Sequence[Entry], folds: str | int | None, hold_out: float, seed: int, left_out: Sequence[str] = ()
+) -> list[Part]:
     """The models of a training: one per fold, then the one that learns from all speakers.
 
     Parameters
@@ -55,13 +57,20 @@ def divide(clips: Sequence[Entry], folds: str | int | None, hold_out: float, see
     folds : see `speaker_groups`.
     hold_out : speakers of every corpus that stop the training early: below 1 a share, else a number; 0: none.
     seed : draws the held-out speakers.
+    left_out : corpora whose speakers the folds leave out; none: all.
 
     Raises
     ------
     ConfigError, InputError : the speakers do not allow it.
     """
     speakers = [(clip.corpus, clip.speaker) for clip in clips]
-    groups = speaker_groups(clips, folds)
+    corpora = list(dict.fromkeys(clip.corpus for clip in clips))
+    unknown = [name for name in left_out if name not in corpora]
+    if unknown:
+        raise ConfigError(f"--fold-corpus {unknown[0]}: expected one of {', '.join(corpora)}")
+    if left_out and folds is None:
+        raise ConfigError("--fold-corpus: there are no folds; --folds loso or another value makes them")
+    groups = speaker_groups([clip for clip in clips if not left_out or clip.corpus in left_out], folds)
     parts = []
     for number, group in enumerate([*groups, []]):
         test = np.array([who in group for who in speakers], dtype=bool)

@@ -110,7 +110,7 @@ def hashes_of(table: Path) -> set[str]:
 
 
 def check_unheard(start: Start, hashes: Collection[str]) -> None:
-    """Refuse folds over clips that an earlier training has learned from.
+    """Refuse folds that leave out clips which an earlier training has learned from.
 
     Raises
     ------
@@ -119,6 +119,7 @@ def check_unheard(start: Start, hashes: Collection[str]) -> None:
     heard = start.hashes.intersection(hashes)
     if heard:
         raise ConfigError(
-            f"{start.option}: {start.words} has learned from {len(heard)} of the {len(hashes)} clips, so no fold could "
-            "be judged on speakers never heard; expected one that was trained on other recordings"
+            f"{start.option}: {start.words} has learned from {len(heard)} of the {len(hashes)} clips that the folds "
+            "leave out, so none could be judged on speakers never heard; expected one that was trained on other "
+            "recordings"
         )

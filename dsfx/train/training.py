@@ -34,6 +34,7 @@ def train(
     epochs: int | None = None,
     seed: int = 0,
     folds: str | int | None = None,
+    fold_corpora: Sequence[str] = (),
     hold_out: float = 0.0,
     start: str | Path | None = None,
     beside: str | Path | None = None,
@@ -71,6 +72,7 @@ def train(
         out once; ``column:NAME``, a column of the label tables. Every fold is trained by the same recipe without its
         speakers. Of every clip, oof.parquet has the features and posteriors by the one extractor that never heard its
         speaker; ``folds/fold-00.parquet`` and so on have those of all other clips by the same extractor.
+    fold_corpora : corpora whose speakers the folds leave out; all networks learn from the others. Default: all.
     hold_out : speakers of each corpus, a share or a number, that choose the best epoch; 0: none.
     start : model folder, or ``FOLDER/folds/fold-00.npz``, with whose weights all networks begin; with folds, one that
         has heard none of the clips.
@@ -112,7 +114,9 @@ def train(
     device = check_device(device)
     fold_column = folds.partition(":")[2] if isinstance(folds, str) and folds.startswith("column:") else ""
     entries = read_corpora(tables, column, corpora, fold_column)
-    divide(entries, folds, hold_out, seed)  # what is impossible is better known before the recordings are read
+    divide(
+        entries, folds, hold_out, seed, fold_corpora
+    )  # what is impossible is better known before the recordings are read
     for line in remarks(entries):
         say(line)
     part = output.with_name(output.name + ".part")
@@ -130,10 +134,11 @@ def train(
         clips, spectrograms = store(found, work / "spectrograms.f32", config.front_end, MAX_SECONDS, cache * 1e9)
         check_usable(unusable, entries, clips, skip_unusable, say)
         classes = sorted({clip.label for clip in clips})
-        parts = divide(clips, folds, hold_out, seed)
+        parts = divide(clips, folds, hold_out, seed, fold_corpora)
+        judged = {clip.hash for part in parts for clip, test in zip(clips, part.test, strict=True) if test}
         for earlier in (begin, other):
-            if earlier and folds is not None:
-                check_unheard(earlier, {clip.hash for clip in clips})
+            if earlier:
+                check_unheard(earlier, judged)
         claim(work, config, seed, parts, clips, begin, other)
         setting = prepare(config, clips, classes, spectrograms, work, seed, device, threads, jobs, begin, other, say)
     except DsfxError:

@@ -114,7 +114,9 @@ def test_networks_stand_beside(folder: Path, tmp_path: Path, config: Configurati
 
 def test_folds_over_what_the_start_has_heard_are_refused(folder: Path, tmp_path: Path, config: Configuration) -> None:
     labels = folder / "one" / "labels.csv"
-    with pytest.raises(ConfigError, match="first .* has learned from 12 of the 12 clips, so no fold could be"):
+    with pytest.raises(
+        ConfigError, match="first .* has learned from 12 of the 12 clips that the folds leave out, so none"
+    ):
         train(labels, tmp_path / "m", config=config, epochs=1, folds=2, start=folder / "first")
     assert load_model(train(labels, tmp_path / "m", config=config, epochs=1, start=folder / "first")).name == "m"
 

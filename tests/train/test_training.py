@@ -212,6 +212,33 @@ def test_no_network_hears_whom_it_must_not(
     assert load_model(tmp_path / "n").table["training"]["held_out_speakers"] == [f"tones/{next(iter(heard[3][1]))}"]
 
 
+def test_corpora_that_no_fold_leaves_out(tmp_path: Path, config: Configuration) -> None:
+    tables = [corpus(tmp_path / "one", 3, 2), corpus(tmp_path / "another", 2, 2, ["high", "low"])]
+    options = {"config": config, "epochs": 2, "folds": "loso"}
+    found = train(tables, tmp_path / "m", fold_corpora=["one"], **options)
+    unheard = pq.read_table(found / "oof.parquet").to_pandas()
+    assert set(unheard["corpus"]) == {"one"}
+    assert len(unheard) == 3 * 3 * 2
+    assert not unheard.isna().any().any()
+    assert sorted(path.name for path in (found / "folds").glob("*.parquet")) == [f"fold-0{k}.parquet" for k in range(3)]
+    for number in range(3):
+        heard = pq.read_table(found / "folds" / f"fold-0{number}.parquet").to_pandas()
+        assert (heard["corpus"] == "another").sum() == 2 * 2 * 2
+        assert set(heard["speaker"][heard["corpus"] == "one"]) == {"s0", "s1", "s2"} - {f"s{number}"}
+    table = load_model(found).table
+    assert [each["name"] for each in table["corpora"]] == ["one", "another"]
+    assert [each["name"] for each in table["metrics"]["corpora"]] == ["one"]
+    # Who has heard corpora that are not left out may be begun with.
+    first = train(tables[1], tmp_path / "first", config=config, epochs=1)
+    train(tables, tmp_path / "n", fold_corpora=["one"], start=first, **options)
+    with pytest.raises(ConfigError, match="--start: first .* has learned from 8 of the 8 clips that the folds leave"):
+        train(tables, tmp_path / "o", fold_corpora=["another"], start=first, **options)
+    with pytest.raises(ConfigError, match="--fold-corpus two: expected one of one, another"):
+        train(tables, tmp_path / "o", fold_corpora=["two"], **options)
+    with pytest.raises(ConfigError, match="--fold-corpus: there are no folds; --folds loso"):
+        train(tables, tmp_path / "o", config=config, fold_corpora=["one"])
+
+
 def test_early_stopping(labels: Path, tmp_path: Path, config: Configuration) -> None:
     patient = replace(config, recipe=replace(config.recipe, epochs=30, patience=2, average=0.0))
     training = load_model(train(labels, tmp_path / "m", config=patient, hold_out=1)).table["training"]
