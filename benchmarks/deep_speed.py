@@ -1,6 +1,6 @@
 """How fast are deep spectrum features, and where does the time go?
 
-    python benchmarks/deep_speed.py FOLDER [--torch]
+    python benchmarks/deep_speed.py FOLDER [--torch] [--set deep:MODELDIR]
 
 Runs `dsfx extract --set deep` over a folder of recordings as a user would (one worker, a process of its own) and prints
 
@@ -39,43 +39,45 @@ def run(self, *arguments, **more):
     finally:
         spent += time.perf_counter() - began
 onnxruntime.InferenceSession.run = run
-config = Config(sets=("deep",))
+config = Config(sets=(sys.argv[3],))
 began = time.perf_counter()
-worker.setup_of(config).models["deep"].session
+next(iter(worker.setup_of(config).models.values())).session
 summary = pipeline.run([sys.argv[1]], sys.argv[2], config)
 print(json.dumps({"inference": spent, "wall": summary.elapsed, "audio": summary.audio}))
 """
 
 
-def wall(folder: Path) -> float:
+def wall(folder: Path, name: str) -> float:
     """Seconds of one whole `dsfx extract`."""
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "dsfx", "extract", folder, "-o", f"{scratch}/f.parquet", "--set", "deep"]
+        command = [sys.executable, "-m", "dsfx", "extract", folder, "-o", f"{scratch}/f.parquet", "--set", name]
         began = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         return time.perf_counter() - began
 
 
-def inside(folder: Path) -> dict[str, float]:
+def inside(folder: Path, name: str) -> dict[str, float]:
     """Wall time, time inside inference, and seconds of audio of one run, without start-up."""
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-c", INSIDE, str(folder), f"{scratch}/f.parquet"]
+        command = [sys.executable, "-c", INSIDE, str(folder), f"{scratch}/f.parquet", name]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     return dict(json.loads(done.stdout))
 
 
-def against_torch(folder: Path, rounds: int) -> list[float]:
+def against_torch(folder: Path, name: str, rounds: int) -> list[float]:
     """Ratios of torch's time to onnxruntime's for the same batches, pair by pair."""
     import soundfile
     import torch
 
     from dsfx import deep
     from dsfx.audio import resample
-    from dsfx.train.network import Layers, Network
+    from dsfx.train.network import Ensemble, Layers, Network
 
     torch.set_num_threads(1)
-    model = deep.load_model()
-    network = Network(model.front_end.n_bands, len(model.labels), Layers.from_table(model.table["layers"])).eval()
+    model = deep.load_model(name.removeprefix("deep").removeprefix(":") or deep.DEFAULT)
+    layers = Layers.from_table({"members": 1, **model.table["layers"]})
+    members = [Network(model.front_end.n_bands, len(model.labels), layers) for _ in range(layers.members)]
+    network = Ensemble(members).eval()
     rows = []
     for index, path in enumerate(sorted(folder.rglob("*.flac")) or sorted(folder.rglob("*.wav"))):
         samples, rate = soundfile.read(path, dtype="float32")
@@ -101,18 +103,19 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--set", default="deep", dest="name", metavar="deep:MODELDIR", help="another model")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--torch", action="store_true", help="compare with torch too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         first = next(p for p in sorted(options.folder.rglob("*")) if p.suffix in (".wav", ".flac"))
         (Path(scratch) / first.name).symlink_to(first.resolve())
-        wall(options.folder)
+        wall(options.folder, options.name)
         starts, walls, shares, audio = [], [], [], 0.0
         for _ in range(options.rounds):
-            starts.append(wall(Path(scratch)))
-            walls.append(wall(options.folder))
-            detail = inside(options.folder)
+            starts.append(wall(Path(scratch), options.name))
+            walls.append(wall(options.folder, options.name))
+            detail = inside(options.folder, options.name)
             shares.append(detail["inference"] / detail["wall"])
             audio = detail["audio"]
     speeds = [audio / (w - s) for w, s in zip(walls, starts, strict=True)]
@@ -121,7 +124,7 @@ def main() -> None:
     report("× real time, after start-up", speeds)
     report("share inside inference", shares)
     if options.torch:
-        report("torch's time / onnxruntime's", against_torch(options.folder, options.rounds))
+        report("torch's time / onnxruntime's", against_torch(options.folder, options.name, options.rounds))
 
 
 def report(what: str, values: list[float]) -> None:
