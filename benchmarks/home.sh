@@ -27,3 +27,7 @@ for corpus in emodb ravdess; do
   dsfx evaluate "$work/trained-$corpus" "$labels" -o "$work/home-$corpus" --table "$crafted" --jobs 2 \
     --set deep --set eGeMAPSv02 --set ComParE_2016 --set ComParE_2016+deep
 done
+# The two that stand beside, on EmoDB by themselves.
+dsfx extract "$corpora/emodb/labels.csv" -o "$work/emodb-others.parquet" -s "deep:$work/others"
+dsfx evaluate "$work/emodb-others.parquet" "$corpora/emodb/labels.csv" -o "$work/away-emodb-two" --table "$work/emodb.parquet" \
+  --set deep:others --set ComParE_2016 --set ComParE_2016+deep:others
