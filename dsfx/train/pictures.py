@@ -26,7 +26,7 @@ def figure(columns: int, width: float, height: float, path: Path) -> Iterator[An
 
 
 def learning_curves(table: Path, path: Path) -> None:
-    """Draw learning-curves.csv: every fold thin, their mean thick, the network of all speakers dashed."""
+    """Draw learning-curves.csv: networks of folds thin, their mean thick, those of all speakers dashed."""
     with table.open(encoding="utf-8") as handle:
         lines = list(csv.DictReader(handle))
     networks = dict.fromkeys(line["network"] for line in lines)
@@ -39,18 +39,19 @@ def learning_curves(table: Path, path: Path) -> None:
                 name: {int(e["epoch"]): factor * float(e[key]) for e in lines if e["network"] == name and e[key]}
                 for name in networks
             }
-            folds = [curve for name, curve in curves.items() if name != "all"]
+            whole = [curve for name, curve in curves.items() if name.startswith("all")]
+            folds = [curve for name, curve in curves.items() if not name.startswith("all")]
             for number, curve in enumerate(folds):
-                label = f"each of {len(folds)} folds" if not number else None
+                label = f"each of {len(folds)} networks of folds" if not number else None
                 ax.plot(list(curve), list(curve.values()), color=THIN, lw=0.9, label=label)
             if folds:
                 epochs = sorted(set.intersection(*(set(curve) for curve in folds)))
                 ax.plot(
                     epochs, [np.mean([c[e] for c in folds]) for e in epochs], color=THICK, lw=2.4, label="their mean"
                 )
-            whole = curves.get("all", {})
             style = {"color": GREY, "lw": 1.6, "ls": "--"} if folds else {"color": THICK, "lw": 2.2}
-            ax.plot(list(whole), list(whole.values()), label="all speakers", **style)
+            for number, curve in enumerate(whole):
+                ax.plot(list(curve), list(curve.values()), label=None if number else "all speakers", **style)
             ax.set(xlabel="epoch", title=words)
             if factor == 100.0:
                 ax.set_ylim(0, 100)
