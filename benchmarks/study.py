@@ -13,7 +13,6 @@ features. A variant whose rows are in RESULTS.csv is not run again; one that was
 import argparse
 import csv
 import json
-import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -68,10 +67,14 @@ COLUMNS = ("corpus", "variant", "features", "classifier", "ua", "ua_low", "ua_hi
 
 def main() -> None:
     """Run the study."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    if sys.argv[1:2] == ["--print"]:
-        print(markdown(Path(sys.argv[2])))
+    early = argparse.ArgumentParser(add_help=False)
+    early.add_argument("--print", dest="table", metavar="RESULTS.csv", type=Path, help="print tables and do no more")
+    if table := early.parse_known_args()[0].table:
+        print(markdown(table))
         return
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[early]
+    )
     parser.add_argument("labels", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("results", type=Path)

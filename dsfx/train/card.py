@@ -126,8 +126,7 @@ def network(table: Mapping[str, Any]) -> str:
 
 def recipe(training: Mapping[str, Any]) -> list[list[str]]:
     """The parameters of a recipe, name and value."""
-    about = {"seed", "threads", "device", "torch", "precision", "onnx_difference", "held_out_speakers"}
-    about |= {"best_epoch", "best_epochs"}
+    about = {"seed", "threads", "device", "torch", "precision", "onnx_difference", "best_epochs", "held_out_speakers"}
     plain = {
         key: value for key, value in training.items() if key not in about and not isinstance(value, Mapping | None)
     }
@@ -145,8 +144,7 @@ def stopping(training: Mapping[str, Any]) -> str:
     held = training.get("held_out_speakers")
     if not held:
         return f"No early stopping: {training['epochs']} epochs."
-    epochs = training["best_epochs"] if "best_epochs" in training else [training["best_epoch"]]
-    best = " and ".join(str(epoch) for epoch in epochs)
+    best = " and ".join(str(epoch) for epoch in training["best_epochs"])
     return f"""The weights are those of epoch {best} of {training["epochs"]}, the best on speakers of whom nothing else
         was learned: {", ".join(held)}."""
 

@@ -58,8 +58,7 @@ def graph(members: Sequence[Network], beside: Sequence[Network] = (), *, produce
     """
     bands, n_classes = members[0].n_bands, members[0].n_classes
     g = _Graph()
-    zero, two, stride = (g.constant(n, np.int64) for n in (0, 2, STRIDE))
-    one = g.constant(1, np.int64)
+    zero, one, two, stride = (g.constant(n, np.int64) for n in (0, 1, 2, STRIDE))
 
     # Time is filled up to whole steps, and the padding of the batch is set to zero.
     whole = g("Add", g("Shape", "spectrogram", start=1, end=2), g.constant(STRIDE - 1, np.int64))
@@ -78,11 +77,16 @@ def graph(members: Sequence[Network], beside: Sequence[Network] = (), *, produce
         half=g.number(inside(g("Mul", steps, two), g("Mul", size, two)), 1, 3),
         steps=inside(steps, size),
     )
-    found = [_features(g, network.eval(), x, steps, masks) for network in (*members, *beside)]
-    features, attention = zip(*found, strict=True)
-    posteriors = [_posteriors(g, network, own) for network, own in zip(members, features, strict=False)]
+    features, attention, posteriors = [], [], []
+    for number, network in enumerate((*members, *beside)):
+        state = {key: value.detach().double().numpy() for key, value in network.state_dict().items()}
+        own, weights = _features(g, network, state, x, steps, masks)
+        features.append(own)
+        if number < len(members):
+            attention.append(weights)
+            posteriors.append(_posteriors(g, state, own))
     g("Concat", *features, axis=1, name="features")
-    g("Mean", *attention[: len(members)], name="attention")
+    g("Mean", *attention, name="attention")
     g("Mean", *posteriors, name="posteriors")
 
     inputs = [
@@ -116,21 +120,19 @@ class _Masks:
     steps: str
 
 
-def _state(network: Network) -> dict[str, NDArray[np.float64]]:
-    return {key: value.detach().double().numpy() for key, value in network.state_dict().items()}
+State = dict[str, NDArray[np.float64]]
 
 
-def _posteriors(g: _Graph, network: Network, features: str) -> str:
+def _posteriors(g: _Graph, state: State, features: str) -> str:
     """Add the dense layers of one network."""
-    state = _state(network)
     hidden = g("Gemm", features, g.constant(state["dense.weight"]), g.constant(state["dense.bias"]), transB=1)
     weight, bias = g.constant(state["classify.weight"]), g.constant(state["classify.bias"])
     return g("Softmax", g("Gemm", g("Relu", hidden), weight, bias, transB=1), axis=1)
 
 
-def _features(g: _Graph, network: Network, x: str, steps: str, masks: _Masks) -> tuple[str, str]:
+def _features(g: _Graph, network: Network, state: State, x: str, steps: str, masks: _Masks) -> tuple[str, str]:
     """Add one network up to its features, and its attention, of the filled-up spectrogram `x`."""
-    state, layers = _state(network), network.layers
+    layers = network.layers
     x = g("Mul", g("Sub", x, g.constant(state["shift"])), g.constant(state["scale"]))
     x = g("Mul", x, masks.frames)
 

@@ -17,7 +17,7 @@ from .augment import Augmentation
 from .files import whole
 from .network import Layers, Network
 
-__all__ = ["Epoch", "Fitted", "Material", "Recipe", "among", "begin_with", "fit", "infer", "weights_of"]
+__all__ = ["HEADS", "Epoch", "Fitted", "Material", "Recipe", "among", "begin_with", "fit", "infer"]
 
 Rows = NDArray[np.float32]
 
@@ -163,7 +163,7 @@ def fit(
     ----------
     material : to learn from.
     front_end, layers, recipe, seed : as their names say.
-    start : weights to begin with, see `weights_of`: all but the heads, which depend on classes and targets. None begins
+    start : weights to begin with, all but the `HEADS`, which depend on classes and targets. None begins
         at random.
     held_out : clips after whose UA the best epoch is chosen, and training ends (`Recipe.patience`).
     device : of torch. In bfloat16 where the device multiplies it in hardware.
@@ -265,12 +265,6 @@ def fit(
 
 HEADS = ("classify.", "regress.")
 """Layers that belong to the classes and the auxiliary targets of one training."""
-
-
-def weights_of(network: Network) -> dict[str, NDArray[Any]]:
-    """All arrays of a network but those of its heads, by name: what another training can begin with."""
-    state = network.state_dict()
-    return {name: value.cpu().numpy() for name, value in state.items() if not name.startswith(HEADS)}
 
 
 def begin_with(network: Network, start: Mapping[str, NDArray[Any]]) -> None:

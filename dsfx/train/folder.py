@@ -19,7 +19,7 @@ from .config import Configuration
 from .data import Clip
 from .files import whole
 from .fit import among
-from .folds import Part, members_of
+from .folds import Part
 from .work import Setting, exported, judged, judged_beside, results, save, weights
 
 __all__ = ["MAX_SECONDS", "MIN_FRAMES", "WORK", "finish", "tabulate", "write"]
@@ -66,9 +66,7 @@ def tabulate(
         "start": setting.start.words if setting.start else None,
         "beside": setting.beside.words if setting.beside else None,
         "torch": torch.__version__,
-        "best_epochs": [
-            int(results(setting.folder, member)["best"]) for member in members_of(last, setting.layers.members)
-        ],
+        "best_epochs": [int(results(setting.folder, member)["best"]) for member in setting.members(last)],
         "held_out_speakers": sorted(
             {f"{clip.corpus}/{clip.speaker}" for clip, held in zip(clips, last.held_out, strict=True) if held}
         ),
@@ -105,7 +103,7 @@ def finish(
     folds: str | int | None,
 ) -> None:
     """Write everything that a model folder holds."""
-    networks = [member for each in parts for member in members_of(each, setting.layers.members)]
+    networks = [member for each in parts for member in setting.members(each)]
     outputs.write_curves(
         part / "learning-curves.csv", networks, [results(setting.folder, each)["history"] for each in networks]
     )

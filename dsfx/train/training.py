@@ -114,9 +114,8 @@ def train(
     device = check_device(device)
     fold_column = folds.partition(":")[2] if isinstance(folds, str) and folds.startswith("column:") else ""
     entries = read_corpora(tables, column, corpora, fold_column)
-    divide(
-        entries, folds, hold_out, seed, fold_corpora
-    )  # what is impossible is better known before the recordings are read
+    # What is impossible is better known before the recordings are read.
+    divide(entries, folds, hold_out, seed, fold_corpora)
     for line in remarks(entries):
         say(line)
     part = output.with_name(output.name + ".part")

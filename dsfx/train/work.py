@@ -23,7 +23,7 @@ from .auxiliary import Auxiliary, Standard
 from .cache import Spectrograms, no_space
 from .export import check, graph
 from .files import whole
-from .fit import Epoch, Material, Recipe, fit, infer, weights_of
+from .fit import HEADS, Epoch, Material, Recipe, fit, infer
 from .folds import Part, members_of
 from .network import Layers, Network
 from .start import Start
@@ -85,6 +85,10 @@ class Setting:
     def n_features(self) -> int:
         """Length of a model's feature vector."""
         return self.layers.n_features + self.layers.width * (len(self.beside.weights) if self.beside else 0)
+
+    def members(self, part: Part) -> list[Part]:
+        """The networks that a model, or a fold, consists of."""
+        return members_of(part, self.layers.members)
 
     def others(self) -> list[Network]:
         """The networks of `beside`."""
@@ -171,18 +175,25 @@ def learn(setting: Setting, part: Part, report: Callable[[Epoch], None]) -> None
         torch.set_num_threads(before)
 
 
+def state_of(setting: Setting, part: Part) -> dict[str, NDArray[Any]]:
+    """The arrays of a result's network, by name."""
+    found = results(setting.folder, part)
+    return {name.removeprefix(STATE): value for name, value in found.items() if name.startswith(STATE)}
+
+
 def network_of(setting: Setting, part: Part) -> Network:
     """The trained network of a result, without the regression head, which is no part of a graph."""
-    found = results(setting.folder, part)
-    state = {name.removeprefix(STATE): torch.from_numpy(found[name]) for name in found if name.startswith(STATE)}
     network = Network(setting.front_end.n_bands, setting.allowed.shape[1], setting.layers)
-    network.load_state_dict({name: value for name, value in state.items() if not name.startswith("regress.")})
+    state = state_of(setting, part)
+    network.load_state_dict(
+        {name: torch.from_numpy(value) for name, value in state.items() if not name.startswith("regress.")}
+    )
     return network.eval()
 
 
 def exported(setting: Setting, part: Part) -> tuple[bytes, float, int]:
     """The ONNX graph of a model's networks, how far it is from torch on clips of many lengths, and its parameters."""
-    networks = [network_of(setting, member) for member in members_of(part, setting.layers.members)]
+    networks = [network_of(setting, member) for member in setting.members(part)]
     beside = setting.others()
     content = graph(networks, beside, producer=f"dsfx {__version__}")
     order = np.argsort(setting.spectrograms.lengths, kind="stable")[:: len(setting.spectrograms) // 8 + 1]
@@ -190,12 +201,18 @@ def exported(setting: Setting, part: Part) -> tuple[bytes, float, int]:
     ragged += [ragged[0][:count] for count in (1, 3, 4, 5) if len(ragged[0]) >= count]
     difference = check(content, networks, ragged, beside)
     parameters = sum(p.numel() for network in networks for p in network.parameters())
-    return content, difference, parameters + sum(w.size for network in beside for w in weights_of(network).values())
+    parameters += sum(
+        value.numel()
+        for network in beside
+        for name, value in network.state_dict().items()
+        if not name.startswith(HEADS)
+    )
+    return content, difference, parameters
 
 
 def judged(setting: Setting, part: Part, beside: NDArray[np.float32]) -> tuple[Rows, Rows]:
     """Features (clips, n_features) of a fold's networks side by side and then `beside`, and the mean posteriors."""
-    found = [results(setting.folder, member) for member in members_of(part, setting.layers.members)]
+    found = [results(setting.folder, member) for member in setting.members(part)]
     features = np.concatenate([*(each["features"] for each in found), beside], axis=1)
     posteriors: Rows = np.mean([each["posteriors"] for each in found], axis=0, dtype=np.float32)
     return features, posteriors
@@ -223,8 +240,9 @@ def weights(setting: Setting, part: Part) -> dict[str, NDArray[Any]]:
     """The arrays of a model's networks that another training can begin with: all but the heads, by member and name."""
     return {
         f"{number}/{name}": value
-        for number, member in enumerate(members_of(part, setting.layers.members))
-        for name, value in weights_of(network_of(setting, member)).items()
+        for number, member in enumerate(setting.members(part))
+        for name, value in state_of(setting, member).items()
+        if not name.startswith(HEADS)
     }
 
 
@@ -236,7 +254,7 @@ def learn_all(setting: Setting, parts: Sequence[Part], jobs: int, report: Report
     StorageError : a worker process died, memory or disk gave out; what is finished is kept.
     """
     epochs = setting.recipe.epochs
-    parts = [member for part in parts for member in members_of(part, setting.layers.members)]
+    parts = [member for part in parts for member in setting.members(part)]
     reached = dict.fromkeys((part.name for part in parts), 0)
     numbers = {part.name: number for number, part in enumerate(parts, 1)}
 
