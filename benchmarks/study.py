@@ -100,6 +100,7 @@ def main() -> None:
                 config=VARIANTS[name],
                 epochs=options.epochs,
                 folds=folds,
+                folds_only=True,
                 jobs=options.jobs,
                 on_note=print,
             )

@@ -290,6 +290,11 @@ def _print_config(context: click.Context, option: click.Parameter, value: bool) 
     "them, each corpus, or the folds of a column of LABELS.csv.",
 )
 @click.option(
+    "--folds-only",
+    is_flag=True,
+    help="Train the folds and no model of all clips: enough for `dsfx evaluate`, where recipes are compared.",
+)
+@click.option(
     "--fold-corpus",
     "fold_corpora",
     metavar="NAME",
@@ -369,7 +374,13 @@ def train(labels: tuple[Path, ...], output: Path, **options: Any) -> None:
     options["folds"] = int(folds) if folds and folds.isdecimal() else folds
     with bar() if sys.stderr.isatty() else lines() as (on_progress, on_note):
         written = run(labels, output, on_progress=on_progress, on_note=on_note, **options)
-    click.echo(f"{written}: try dsfx extract RECORDINGS -o feats.parquet --set deep:{written}", err=True)
+    tables = " ".join(str(table) for table in labels)
+    hint = (
+        f"dsfx evaluate {written} {tables} -o report"
+        if options["folds_only"]
+        else f"dsfx extract RECORDINGS -o feats.parquet --set deep:{written}"
+    )
+    click.echo(f"{written}: try {hint}", err=True)
 
 
 def _numbers(context: click.Context, option: click.Parameter, value: str) -> tuple[float, ...]:

@@ -283,6 +283,10 @@ def load_model(spec: str | Path = DEFAULT) -> Model:
         raise ModelError(f"{path}: {error.strerror or error}; expected a folder that dsfx train made") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ModelError(f"{path}: not a TOML file ({error})") from None
+    if "sha256" not in table and (folder / "oof.parquet").is_file():
+        raise ModelError(
+            f"{folder}: has the results of folds but no model to extract with; dsfx train without --folds-only makes it"
+        )
     try:
         model = from_table(table, folder)
     except DsfxError as error:

@@ -57,7 +57,9 @@ def card(table: Mapping[str, Any]) -> str:
             f"Features: {table['dim']}; classes: {', '.join(table['labels'])}",
             f"""Input: mono at {front["sampling_rate"]} Hz, at least {table["min_seconds"]:g} s; what is longer than
             {table["max_seconds"]:g} s is computed in windows of that length, averaged by duration""",
-            f"SHA-256 of model.onnx: `{table['sha256']}`",
+            f"SHA-256 of model.onnx: `{table['sha256']}`"
+            if table.get("sha256")
+            else "No model is here: the folds alone were trained, to be evaluated",
         ),
         "## Data",
         rows(
@@ -84,8 +86,8 @@ def card(table: Mapping[str, Any]) -> str:
         "## Training",
         paragraph(
             f"""Seed {training["seed"]}, {training["threads"]} thread(s) on {training.get("device", "cpu")}, dsfx
-            {table["dsfx"]}, torch {training["torch"]}. {stopping(training)} The graph differs from torch by at most
-            {training["onnx_difference"]:.1g}."""
+            {table["dsfx"]}, torch {training["torch"]}. {stopping(training)}
+            {checked(training)}"""
         ),
         rows(["parameter", "value"], recipe(training)),
     ]
@@ -144,9 +146,18 @@ def stopping(training: Mapping[str, Any]) -> str:
     held = training.get("held_out_speakers")
     if not held:
         return f"No early stopping: {training['epochs']} epochs."
+    if "best_epochs" not in training:
+        return f"""The weights of each fold are those of the best of {training["epochs"]} epochs on speakers of whom it
+            learned nothing else."""
     best = " and ".join(str(epoch) for epoch in training["best_epochs"])
     return f"""The weights are those of epoch {best} of {training["epochs"]}, the best on speakers of whom nothing else
         was learned: {", ".join(held)}."""
+
+
+def checked(training: Mapping[str, Any]) -> str:
+    """How far the graph is from the network in torch, where there is one."""
+    difference = training.get("onnx_difference")
+    return "" if difference is None else f"The graph differs from torch by at most {difference:.1g}."
 
 
 def results(metrics: Mapping[str, Any], classes: int) -> list[str]:

@@ -38,11 +38,12 @@ def tabulate(
     config: Configuration,
     clips: Sequence[Clip],
     classes: Sequence[str],
-    last: Part,
+    judging: Sequence[Part],
+    model: Part | None,
     described: dict[str, Sequence[str]],
-) -> tuple[dict[str, Any], bytes]:
-    """The model.toml, but for name, licence and results; and the graph."""
-    graph, difference, parameters = exported(setting, last)
+) -> tuple[dict[str, Any], bytes | None]:
+    """The model.toml, but for name, licence and results; and the graph, if there is a model beside the folds."""
+    graph, difference = exported(setting, model) if model else (None, None)
     front_end = config.front_end
     corpora = []
     for number, corpus in enumerate(dict.fromkeys(clip.corpus for clip in clips)):
@@ -66,23 +67,20 @@ def tabulate(
         "start": setting.start.words if setting.start else None,
         "beside": setting.beside.words if setting.beside else None,
         "torch": torch.__version__,
-        "best_epochs": [int(results(setting.folder, member)["best"]) for member in setting.members(last)],
-        "held_out_speakers": sorted(
-            {f"{clip.corpus}/{clip.speaker}" for clip, held in zip(clips, last.held_out, strict=True) if held}
-        ),
+        **stopped(setting, clips, judging, model),
         "onnx_difference": difference,
         **config.recipe.to_table(),
     }
     table = {
         "format": FORMAT,
-        "sha256": sha256(graph).hexdigest(),
+        "sha256": sha256(graph).hexdigest() if graph else None,
         "dsfx": __version__,
         "labels": list(classes),
         "dim": setting.n_features,
         "min_frames": MIN_FRAMES,
         "min_seconds": front_end.n_samples(MIN_FRAMES) / front_end.sampling_rate,
         "max_seconds": MAX_SECONDS,
-        "parameters": parameters,
+        "parameters": setting.n_parameters,
         "frontend": front_end.to_table(),
         "layers": config.layers.to_table(),
         "training": training,
@@ -92,32 +90,45 @@ def tabulate(
     return table, graph
 
 
+def stopped(setting: Setting, clips: Sequence[Clip], judging: Sequence[Part], model: Part | None) -> dict[str, Any]:
+    """Which epochs a model's weights are of, and whose speech chose them; without a model, whose in any fold."""
+    masks = [part.held_out for part in ([model] if model else judging)]
+    held = {f"{clip.corpus}/{clip.speaker}" for clip, *out in zip(clips, *masks, strict=True) if any(out)}
+    if model is None:
+        return {"held_out_speakers": sorted(held)}
+    best = [int(results(setting.folder, member)["best"]) for member in setting.members(model)]
+    return {"best_epochs": best, "held_out_speakers": sorted(held)}
+
+
 def finish(
     part: Path,
     setting: Setting,
     table: dict[str, Any],
-    graph: bytes,
+    graph: bytes | None,
     clips: Sequence[Clip],
     classes: Sequence[str],
-    parts: Sequence[Part],
+    judging: Sequence[Part],
+    model: Part | None,
     folds: str | int | None,
 ) -> None:
-    """Write everything that a model folder holds."""
+    """Write everything that a model folder holds: the results of the folds, if any, and the model, if any."""
+    parts = [*judging, model] if model else judging
     networks = [member for each in parts for member in setting.members(each)]
     outputs.write_curves(
         part / "learning-curves.csv", networks, [results(setting.folder, each)["history"] for each in networks]
     )
     pictures.learning_curves(part / "learning-curves.csv", part / "learning-curves.png")
-    if len(parts) > 1:
-        table["metrics"] = {"folds": str(folds)} | write_folds(part, setting, clips, classes, parts[:-1])
-    write(part / "model.onnx", graph)
-    save(part / "weights.npz", weights(setting, parts[-1]))
+    if judging:
+        table["metrics"] = {"folds": str(folds)} | write_folds(part, setting, clips, classes, judging)
+    if model and graph:
+        write(part / "model.onnx", graph)
+        save(part / "weights.npz", weights(setting, model))
     earlier = [start.hashes for start in (setting.start, setting.beside) if start]
     heard = {clip.hash for clip in clips}.union(*earlier)
     write(part / "hashes.txt", "".join(f"{value}\n" for value in sorted(heard)).encode())
     write(part / "README.md", card(table).encode())
     write(part / "model.toml", toml(table).encode())
-    if load_model(part).dim != setting.n_features:
+    if model and load_model(part).dim != setting.n_features:
         raise ModelError(f"{part}: does not load as it was written")
     shutil.rmtree(part / WORK)
 

@@ -34,6 +34,7 @@ def train(
     epochs: int | None = None,
     seed: int = 0,
     folds: str | int | None = None,
+    folds_only: bool = False,
     fold_corpora: Sequence[str] = (),
     hold_out: float = 0.0,
     start: str | Path | None = None,
@@ -72,6 +73,7 @@ def train(
         out once; ``column:NAME``, a column of the label tables. Every fold is trained by the same recipe without its
         speakers. Of every clip, oof.parquet has the features and posteriors by the one extractor that never heard its
         speaker; ``folds/fold-00.parquet`` and so on have those of all other clips by the same extractor.
+    folds_only : train no model of all clips: the folder is there to be evaluated, and there is nothing to extract with.
     fold_corpora : corpora whose speakers the folds leave out; all networks learn from the others. Default: all.
     hold_out : speakers of each corpus, a share or a number, that choose the best epoch; 0: none.
     start : model folder, or ``FOLDER/folds/fold-00.npz``, with whose weights all networks begin; with folds, one that
@@ -109,6 +111,8 @@ def train(
     if epochs is not None:
         config = replace(config, recipe=replace(config.recipe, epochs=epochs))
     check_options(output, tables, jobs, threads, cache, overwrite)
+    if folds_only and folds is None:
+        raise ConfigError("--folds-only: there are no folds, and nothing would be trained; --folds names them")
     begin = None if start is None else read_start("--start", Path(start), config)
     other = None if beside is None else read_start("--beside", Path(beside), config)
     device = check_device(device)
@@ -144,7 +148,8 @@ def train(
         if not started(work):
             shutil.rmtree(part, ignore_errors=True)
         raise
-    learn_all(setting, parts, jobs, on_progress or (lambda progress: None))
+    model = None if folds_only else parts[-1]
+    learn_all(setting, parts if model else parts[:-1], jobs, on_progress or (lambda progress: None))
     try:
         about = {
             "name": name or output.name,
@@ -153,10 +158,10 @@ def train(
             "licence": licence,
         }
         described = dict(zip(("licence", "reference"), (corpus_licences, references), strict=True))
-        table, graph = tabulate(setting, config, clips, classes, parts[-1], described)
+        table, graph = tabulate(setting, config, clips, classes, parts[:-1], model, described)
         table = about | table
         table["notes"] = list(notes)
-        finish(part, setting, table, graph, clips, classes, parts, folds)
+        finish(part, setting, table, graph, clips, classes, parts[:-1], model, folds)
         if output.exists():
             shutil.rmtree(output)
         part.rename(output)

@@ -86,6 +86,14 @@ class Setting:
         """Length of a model's feature vector."""
         return self.layers.n_features + self.layers.width * (len(self.beside.weights) if self.beside else 0)
 
+    @property
+    def n_parameters(self) -> int:
+        """Learned numbers of a model: of networks beside those that give features."""
+        sizes = dict(Network(self.front_end.n_bands, self.allowed.shape[1], self.layers).named_parameters())
+        whole = sum(value.numel() for value in sizes.values())
+        posterior = sum(value.numel() for name, value in sizes.items() if name.startswith(("dense.", "classify.")))
+        return self.layers.members * whole + (len(self.beside.weights) if self.beside else 0) * (whole - posterior)
+
     def members(self, part: Part) -> list[Part]:
         """The networks that a model, or a fold, consists of."""
         return members_of(part, self.layers.members)
@@ -191,23 +199,15 @@ def network_of(setting: Setting, part: Part) -> Network:
     return network.eval()
 
 
-def exported(setting: Setting, part: Part) -> tuple[bytes, float, int]:
-    """The ONNX graph of a model's networks, how far it is from torch on clips of many lengths, and its parameters."""
+def exported(setting: Setting, part: Part) -> tuple[bytes, float]:
+    """The ONNX graph of a model's networks, and how far it is from torch on clips of many lengths."""
     networks = [network_of(setting, member) for member in setting.members(part)]
     beside = setting.others()
     content = graph(networks, beside, producer=f"dsfx {__version__}")
     order = np.argsort(setting.spectrograms.lengths, kind="stable")[:: len(setting.spectrograms) // 8 + 1]
     ragged = [setting.front_end.normalise(setting.spectrograms[int(i)]) for i in order]
     ragged += [ragged[0][:count] for count in (1, 3, 4, 5) if len(ragged[0]) >= count]
-    difference = check(content, networks, ragged, beside)
-    parameters = sum(p.numel() for network in networks for p in network.parameters())
-    parameters += sum(
-        value.numel()
-        for network in beside
-        for name, value in network.state_dict().items()
-        if not name.startswith(HEADS)
-    )
-    return content, difference, parameters
+    return content, check(content, networks, ragged, beside)
 
 
 def judged(setting: Setting, part: Part, beside: NDArray[np.float32]) -> tuple[Rows, Rows]:

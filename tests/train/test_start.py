@@ -90,6 +90,9 @@ def test_networks_stand_beside(folder: Path, tmp_path: Path, config: Configurati
     plain = train(labels, tmp_path / "plain", **options)
     models = [load_model(path) for path in (found, plain, folder / "first")]
     assert [model.dim for model in models] == [2 * config.layers.width, config.layers.width, config.layers.width]
+    whole, own = (model.table["parameters"] for model in models[:2])
+    heads = config.layers.dense * (config.layers.width + 1 + 2) + 2
+    assert whole == 2 * own - heads
     file = sorted(labels.parent.glob("*.wav"))[0]
     signal = soundfile.read(file, dtype="float32")[0]
     both, own = (model.view(signal) for model in models[:2])

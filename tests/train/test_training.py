@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from tones import CLASSES, CONFIG, RATE, corpus
 
 import dsfx
 from dsfx.deep import load_model
-from dsfx.errors import AudioError, ConfigError, DsfxError, InputError, MissingExtra, OutputError
+from dsfx.errors import AudioError, ConfigError, DsfxError, InputError, MissingExtra, ModelError, OutputError
+from dsfx.evaluate.tables import open_table
 from dsfx.frontend import FrontEnd
 from dsfx.train import train, work
 from dsfx.train.config import Configuration, read_config
@@ -275,6 +277,34 @@ def test_members(labels: Path, tmp_path: Path, config: Configuration, trained: P
         np.testing.assert_array_equal(weights["1/conv1.weight"], other["0/conv1.weight"])
 
 
+def test_folds_without_a_model(labels: Path, tmp_path: Path, config: Configuration, trained: Path) -> None:
+    """The same folds, and what a model is made of is not there; taken up again without the option, it is."""
+    options = {"config": config, "epochs": 15, "folds": "loso", "seed": 1}
+    alone = train(labels, tmp_path / "m", folds_only=True, **options)
+    absent = {path.relative_to(trained) for path in trained.rglob("*")} - {
+        path.relative_to(alone) for path in alone.rglob("*")
+    }
+    assert absent == {Path("model.onnx"), Path("weights.npz")}
+    for name in ("oof.parquet", "folds.csv", "folds/fold-01.parquet", "hashes.txt"):
+        assert (alone / name).read_bytes() == (trained / name).read_bytes(), name
+    found, expected = (tomllib.loads((folder / "model.toml").read_text()) for folder in (alone, trained))
+    assert found["metrics"] == expected["metrics"]
+    assert set(expected) - set(found) == {"sha256"}
+    assert len((alone / "learning-curves.csv").read_text().splitlines()) == 1 + 3 * 15
+    assert "No model is here" in (alone / "README.md").read_text()
+    with pytest.raises(ModelError, match="no model to extract with; dsfx train without --folds-only makes it"):
+        load_model(alone)
+    assert open_table(alone).folded
+
+    def stop(progress: Progress) -> None:
+        if progress.number == 2 and progress.epoch and progress.epoch.number == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(labels, tmp_path / "whole", folds_only=True, on_progress=stop, **options)
+    same(train(labels, tmp_path / "whole", **options), trained)
+
+
 class Stop(Exception):
     pass
 
@@ -354,6 +384,7 @@ def test_existing_folders_are_kept(labels: Path, tmp_path: Path, config: Configu
         ({"epochs": 0}, ConfigError, "epochs is 0"),
         ({"folds": 1}, ConfigError, "1 folds over 3 speakers"),
         ({"folds": "all"}, ConfigError, "--folds all"),
+        ({"folds_only": True}, ConfigError, "--folds-only: there are no folds"),
         ({"folds": "column:third"}, InputError, "no column 'third'"),
         ({"threads": 0}, ConfigError, "--threads is 0"),
         ({"jobs": 0}, ConfigError, "--jobs is 0"),
