@@ -9,7 +9,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ConfigError, OutputError
+from .errors import ConfigError
+from .files import output_file
 
 __all__ = ["FORMATS", "export"]
 
@@ -84,19 +85,11 @@ def export(
             yield keys, answers[done : done + len(part)], values
             done += len(part)
 
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        with (
-            temporary.open("wb")
-            if output.suffix == ".npy"
-            else temporary.open("w", encoding="utf-8", newline="") as file
-        ):
-            FORMATS[output.suffix](file, output, columns, classes, column, len(rows), chunks())
-        temporary.replace(output)
-    except OSError as error:
-        raise OutputError(f"-o {output}: {error.strerror}; expected a file that can be written") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        output_file(output) as temporary,
+        temporary.open("wb") if output.suffix == ".npy" else temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        FORMATS[output.suffix](file, output, columns, classes, column, len(rows), chunks())
     return len(rows), len(columns)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from .audio import show
 from .corpora import CORPORA, RULES, Corpus
-from .errors import ConfigError, InputError, OutputError
+from .errors import ConfigError, InputError
+from .files import output_file
 from .inputs import Item, plan_items
 
 __all__ = ["Labels", "label"]
@@ -401,14 +402,7 @@ def _summary(left_out: list[tuple[str, str]], total: int, expected: str) -> str:
 
 
 def _write(output: Path, rows: list[Row]) -> None:
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        temporary.replace(output)
-    except OSError as error:
-        raise OutputError(f"-o {output}: {error.strerror}; expected a file that can be written") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with output_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

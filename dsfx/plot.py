@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from . import __version__
 from .audio import Recording, Samples, resample, show
 from .deep import DEFAULT, Model, View, load_model
-from .errors import AudioError, ConfigError, MissingExtra, OutputError
+from .errors import AudioError, ConfigError, MissingExtra
 from .featureset import FeatureSet
+from .files import output_file
 from .frontend import FrontEnd
 
 __all__ = ["FORMATS", "Tracks", "figure", "measure", "plot"]
@@ -409,14 +410,7 @@ def _save(sheet: Any, output: Path) -> None:
     ending = output.suffix.lower()[1:]
     # No dates: the same recording gives the same bytes.
     metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[ending]
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        with warnings.catch_warnings():
-            # A title in a script that the font lacks is drawn as boxes; no reason for a warning in the terminal.
-            warnings.filterwarnings("ignore", "Glyph", UserWarning)
-            sheet.savefig(temporary, format=ending, metadata=metadata)
-        temporary.replace(output)
-    except OSError as error:
-        raise OutputError(f"-o {output}: {error.strerror}; expected a file that can be written") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with output_file(output) as temporary, warnings.catch_warnings():
+        # A title in a script that the font lacks is drawn as boxes; no reason for a warning in the terminal.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        sheet.savefig(temporary, format=ending, metadata=metadata)

@@ -294,7 +294,11 @@ def test_a_recording_that_is_there_twice_stands_there_once(tmp_path):
             r"1 of 2 .* first: has no known emotion \(X\); without --strict they are left out",
         ),
         ({"output": "labels.xlsx"}, ConfigError, r"-o labels.xlsx: expected a name that ends in .csv"),
-        ({"output": "no/labels.csv"}, OutputError, r"-o no/labels.csv: No such file or directory"),
+        (
+            {"output": "emodb/03a01Fa.wav/l.csv"},
+            OutputError,
+            r"-o .*l.csv: emodb/03a01Fa.wav is a file, expected a folder",
+        ),
         ({"corpus": "pattern"}, ConfigError, r"pattern: needs --pattern, such as"),
         ({"corpus": "pattern", "pattern": "("}, ConfigError, r"--pattern \(: not a regular expression \(missing \)"),
         ({"corpus": "pattern", "pattern": r"\w+"}, ConfigError, r"--pattern \\w\+: has no named group, such as"),
@@ -315,6 +319,13 @@ def test_what_cannot_be_is_one_clear_line(change, error, message, tmp_path, monk
     assert isinstance(caught.value, DsfxError)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("*.csv"))
+
+
+def test_the_folder_of_the_table_is_made(tmp_path):
+    tree(tmp_path / "emodb", ["03a01Fa.wav"])
+    (row,) = label("emodb", tmp_path / "emodb", tmp_path / "new" / "one" / "labels.csv").rows
+    assert row["file"] == "../../emodb/03a01Fa.wav"
+    assert [path.name for path in (tmp_path / "new" / "one").iterdir()] == ["labels.csv"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")

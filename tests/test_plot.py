@@ -171,7 +171,7 @@ def test_a_truncated_recording_is_drawn_with_a_note(clip, folder, tmp_path):
     ("change", "error", "message"),
     [
         ({"output": "p.gif"}, ConfigError, r"-o p.gif: expected a name that ends in .png, .svg or .pdf"),
-        ({"output": "no/p.png"}, OutputError, r"-o no/p.png: No such file or directory"),
+        ({"output": "text.wav/p.png"}, OutputError, r"-o text.wav/p.png: text.wav is a file, expected a folder"),
         ({"set": "eGeMAPSv02"}, ConfigError, r"--set eGeMAPSv02: expected deep, deep:NAME or deep:FOLDER"),
         ({"set": "deep:nowhere"}, ModelError, r"no model 'nowhere'"),
         ({"start": -1.0}, ConfigError, r"--start -1.0: expected seconds from the beginning"),

@@ -102,7 +102,8 @@ def test_a_table_of_many_pieces(tmp_path, monkeypatch, name):
         ("o.xls", {}, "expected a name that ends in .csv, .arff, .libsvm, .npy"),
         ("o.csv", {"sets": ["C"]}, "--set C: no such set"),
         ("o.csv", {"labels": "none.csv"}, "no such file"),
-        ("none/o.csv", {}, "expected a file that can be written"),
+        ("t.parquet/o.csv", {}, "t.parquet is a file, expected a folder"),
+        ("t.parquet/no/o.csv", {}, "expected a file that can be written"),
     ],
 )
 def test_what_is_wrong_is_one_clear_line(table, tmp_path, output, options, message):

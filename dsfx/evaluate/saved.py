@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..errors import ConfigError, InputError, ModelError, OutputError
+from ..errors import ConfigError, InputError, ModelError
+from ..files import output_file
 from ..store import seconds
 from .arrays import Doubles, Matrix, Values
 from .classifiers import Classifier, choose, fitted_pipeline
@@ -276,19 +277,12 @@ def _as_table(path: str | os.PathLike[str], saved: Saved) -> FeatureTable | None
 
 
 def _write(output: Path, saved: Saved, table: FeatureTable) -> int:
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as handle:
-            writer = csv.writer(handle)
-            writer.writerow(["file", "start", "end", "label", *(f"p_{label}" for label in saved.classes)])
-            for rows, x in table.batches(saved.columns, np.arange(len(table.file))):
-                chances = saved.probabilities(x)
-                for row, label, values in zip(rows, saved.predict(x).tolist(), chances, strict=True):
-                    times = [seconds(int(t[row])) if t is not None else "" for t in (table.start, table.end)]
-                    writer.writerow([table.file[row], *times, label, *(f"{value:.6f}" for value in values)])
-        temporary.replace(output)
-    except OSError as error:
-        raise OutputError(f"-o {output}: {error.strerror}; expected a file that can be written") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with output_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["file", "start", "end", "label", *(f"p_{label}" for label in saved.classes)])
+        for rows, x in table.batches(saved.columns, np.arange(len(table.file))):
+            chances = saved.probabilities(x)
+            for row, label, values in zip(rows, saved.predict(x).tolist(), chances, strict=True):
+                times = [seconds(int(t[row])) if t is not None else "" for t in (table.start, table.end)]
+                writer.writerow([table.file[row], *times, label, *(f"{value:.6f}" for value in values)])
     return len(table.file)

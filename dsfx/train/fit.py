@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import ConfigError, OutputError
+from ..files import whole
 from ..frontend import FrontEnd
 from .augment import Augmentation
-from .files import whole
 from .network import Layers, Network
 
 __all__ = ["HEADS", "Epoch", "Fitted", "Material", "Recipe", "among", "begin_with", "fit", "infer"]

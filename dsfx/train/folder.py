@@ -12,12 +12,12 @@ import torch
 from .. import __version__
 from ..deep import FORMAT, load_model
 from ..errors import ModelError
+from ..files import whole
 from ..store import digest
 from . import outputs, pictures
 from .card import card, toml
 from .config import Configuration
 from .data import Clip
-from .files import whole
 from .fit import among
 from .folds import Part
 from .work import Setting, exported, judged, judged_beside, results, save, weights

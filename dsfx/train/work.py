@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..errors import DsfxError, StorageError
+from ..files import whole
 from ..frontend import FrontEnd
 from .auxiliary import Auxiliary, Standard
 from .cache import Spectrograms, no_space
 from .export import check, graph
-from .files import whole
 from .fit import HEADS, Epoch, Material, Recipe, fit, infer
 from .folds import Part, members_of
 from .network import Layers, Network
