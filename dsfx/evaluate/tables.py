@@ -300,14 +300,14 @@ def match(files: Sequence[str], labels: Labels, table: Path) -> dict[str, str]:
     folder = _parts(str(labels.path.parent.absolute()))
     names = sorted({row["file"] for row in labels.rows})
     whole = {name: _resolve([*folder, *_parts(name)]) for name in names}
-    short = {name: len(_resolve(_parts(name))) for name in names}
+    short = {name: len(_below(_parts(name))) for name in names}
     endings: dict[tuple[str, ...], list[str]] = {}
     for name, parts in whole.items():
         for length in range(1, len(parts) + 1):
             endings.setdefault(tuple(parts[-length:]), []).append(name)
     best: dict[str, tuple[int, list[str]]] = {}
     for file in dict.fromkeys(files):
-        parts = _resolve(_parts(file))
+        parts = _below(_parts(file))
         for length in range(len(parts), 0, -1):
             found = [n for n in endings.get(tuple(parts[-length:]), []) if length == len(parts) or length >= short[n]]
             if len(found) > 1:
@@ -341,6 +341,12 @@ def _resolve(parts: Sequence[str]) -> list[str]:
         else:
             found.append(part)
     return found
+
+
+def _below(parts: Sequence[str]) -> list[str]:
+    """What is known of a name that is relative to an unknown folder: not where its first ``..`` lead."""
+    found = _resolve(parts)
+    return found[found.count("..") :]
 
 
 class Piece(NamedTuple):

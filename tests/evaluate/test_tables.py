@@ -28,6 +28,10 @@ def labels(tmp_path, files, folder="corpus"):
         # Another folder is another recording.
         (["x/a.wav"], ["y/a.wav"], {}),
         (["a.wav"], ["../corpus/a.wav"], {"a.wav": "../corpus/a.wav"}),
+        (["../corpus/a.wav"], ["../corpus/a.wav"], {"../corpus/a.wav": "../corpus/a.wav"}),
+        (["../../corpus/a.wav", "../../a.wav"], ["../corpus/a.wav"], {"../../corpus/a.wav": "../corpus/a.wav"}),
+        (["corpus/a.wav"], ["../../corpus/a.wav"], {"corpus/a.wav": "../../corpus/a.wav"}),
+        (["../x/../corpus/a.wav"], ["../corpus/a.wav"], {"../x/../corpus/a.wav": "../corpus/a.wav"}),
         (["ä/ß.wav"], ["./ä/ß.wav"], {"ä/ß.wav": "./ä/ß.wav"}),
     ],
 )
