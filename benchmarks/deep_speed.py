@@ -74,7 +74,9 @@ def against_torch(folder: Path, name: str, rounds: int) -> list[float]:
     from dsfx.train.network import Ensemble, Layers, Network
 
     torch.set_num_threads(1)
-    model = deep.load_model(name.partition(":")[2] or deep.DEFAULT)
+    model = deep.model_of_set(name)
+    if model is None:
+        raise SystemExit(f"--set {name}: expected deep or deep:MODELDIR")
     layers = Layers.from_table({"members": 1, **model.table["layers"]})
     members = [Network(model.front_end.n_bands, len(model.labels), layers) for _ in range(layers.members)]
     network = Ensemble(members).eval()

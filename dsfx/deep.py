@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import ConfigError, DsfxError, ModelError
 from .frontend import FrontEnd, Spectrogram
 
-__all__ = ["DEFAULT", "Model", "View", "catalogue", "load_model"]
+__all__ = ["DEFAULT", "Model", "View", "catalogue", "load_model", "model_of_set"]
 
 DEFAULT = "emodb"
 """The model of ``--set deep``."""
@@ -293,6 +293,17 @@ def load_model(spec: str | Path = DEFAULT) -> Model:
         raise ModelError(f"{path}: {error}") from None
     read_graph(folder, model.sha256)
     return model
+
+
+def model_of_set(name: str) -> Model | None:
+    """The model of a set ``deep``, ``deep:NAME`` or ``deep:FOLDER``; None where the name is of no such set.
+
+    Raises
+    ------
+    ModelError : see `load_model`.
+    """
+    kind, _, spec = name.partition(":")
+    return load_model(spec or DEFAULT) if kind == "deep" else None
 
 
 def from_table(table: dict[str, Any], folder: Path) -> Model:

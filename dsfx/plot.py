@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import __version__
 from .audio import Recording, Samples, resample, show
-from .deep import DEFAULT, Model, View, load_model
+from .deep import DEFAULT, Model, View, load_model, model_of_set
 from .errors import AudioError, ConfigError, MissingExtra
 from .featureset import FeatureSet
 from .files import output_file
@@ -217,15 +217,15 @@ def plot(
     output, path = Path(output), os.fspath(file)
     if output.suffix.lower() not in FORMATS:
         raise ConfigError(f"-o {output}: expected a name that ends in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
-    if set != "deep" and not set.startswith("deep:"):
-        raise ConfigError(f"--set {set}: expected deep, deep:NAME or deep:FOLDER, a model whose view is drawn")
     if not 0 <= (start or 0.0) < np.inf:
         raise ConfigError(f"--start {start}: expected seconds from the beginning of the recording")
     if end is not None and not (start or 0.0) < end < np.inf:
         raise ConfigError(f"--end {end}: expected seconds after --start {start or 0:g}")
+    model = model_of_set(set)
+    if model is None:
+        raise ConfigError(f"--set {set}: expected deep, deep:NAME or deep:FOLDER, a model whose view is drawn")
     notes: list[str] = []
     with _style():
-        model = load_model(set.partition(":")[2] or DEFAULT)
         try:
             samples, rate, cut, warning = _part(path, start or 0.0, end, model.max_seconds)
             if warning:

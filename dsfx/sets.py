@@ -63,13 +63,12 @@ def describe(name: str, column: str | None = None) -> str:
     ConfigError
         No such set or column.
     """
-    if name == "deep" or name.startswith("deep:"):
-        return _describe_deep(name, column)
+    if model := deep.model_of_set(name):
+        return _describe_deep(name, model, column)
     return "\n".join(crafted.lines(crafted.describe(name, column)))
 
 
-def _describe_deep(name: str, column: str | None) -> str:
-    model = deep.load_model(name.partition(":")[2] or deep.DEFAULT)
+def _describe_deep(name: str, model: deep.Model, column: str | None) -> str:
     if column is None:
         card = (model.folder / "README.md").read_text(encoding="utf-8").strip()
         return f"{name}: {model.dim} columns, deep_000 … {model.columns[-1]}\n\n{card}"

@@ -14,8 +14,7 @@ import numpy as np
 
 from . import __version__
 from .audio import Recording, SampleHash, Samples, resample, resample_blocks
-from .deep import DEFAULT as DEFAULT_MODEL
-from .deep import Model, catalogue, load_model
+from .deep import Model, catalogue, model_of_set
 from .errors import AudioError, ConfigError, DsfxError
 from .inputs import Item
 from .lld.framing import Compat
@@ -107,8 +106,7 @@ class Setup:
         self.identity: dict[str, str] = {}
         crafted: list[SetFile] = []
         for name in config.sets:
-            if name == "deep" or name.startswith("deep:"):
-                model = load_model(name.partition(":")[2] or DEFAULT_MODEL)
+            if model := model_of_set(name):
                 label, identity = "deep" if name == "deep" else f"deep:{model.name}", model.sha256
                 self.models[label] = model
             elif name not in standard_sets() and not name.endswith(".toml"):
