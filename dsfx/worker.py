@@ -178,13 +178,13 @@ class Setup:
 def warm_up(setup: Setup, announce: Callable[[str], None]) -> None:
     """Have the compiled kernels of hand-crafted sets at hand, and on disk for the workers.
 
-    They are compiled when dsfx runs for the first time, which takes half a minute; that is announced.
+    They are compiled when dsfx runs for the first time, which takes half a minute; what takes long is announced, in
+    words that also hold where a busy machine is slow to read them.
     """
     if setup.plan is None:
         return
-    timer = Timer(
-        2.0, announce, ["compiling the kernels of the hand-crafted sets, once; this takes about half a minute"]
-    )
+    words = "preparing the kernels of the hand-crafted sets; the first time this takes about half a minute"
+    timer = Timer(2.0, announce, [words])
     timer.start()
     try:
         t = np.arange(16_000, dtype=np.float32) / 16_000
