@@ -159,26 +159,26 @@ def _progress() -> Iterator[Any]:
 
 
 def _report(summary: "Summary") -> None:
-    from .progress import clock
+    from .progress import clock, counted, pace
 
     out = summary.output
     if summary.aborted:
         click.echo(f"dsfx: {summary.aborted}", err=True)
     else:
         size = sum(p.stat().st_size for p in (out.rglob("*.parquet") if out.is_dir() else [out]))
-        click.echo(f"{out}: {summary.rows} rows × {summary.columns} features, {size / 1e6:.1f} MB", err=True)
+        click.echo(f"{out}: {counted(summary.rows, 'row')} × {summary.columns} features, {size / 1e6:.1f} MB", err=True)
     if summary.audio:
         click.echo(
-            f"{clock(summary.audio)} of audio in {summary.elapsed:.1f} s, "
-            f"{summary.audio / summary.elapsed:.0f} × real time",
+            f"{clock(summary.audio)} of audio in {summary.elapsed:.1f} s, {pace(summary.audio, summary.elapsed)}",
             err=True,
         )
     if summary.reused:
         click.echo(f"{summary.reused} of {summary.items} inputs were done by an earlier run", err=True)
     if summary.incomplete:
-        click.echo(f"{summary.incomplete} rows hold NaN: the recording is too short", err=True)
+        verb = "holds" if summary.incomplete == 1 else "hold"
+        click.echo(f"{counted(summary.incomplete, 'row')} {verb} NaN: the recording is too short", err=True)
     if summary.errors:
-        click.echo(f"{summary.failed} failed, {summary.warnings} warnings: see {summary.errors}", err=True)
+        click.echo(f"{summary.failed} failed, {counted(summary.warnings, 'warning')}: see {summary.errors}", err=True)
 
 
 @cli.command()

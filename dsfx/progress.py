@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from .pipeline import Progress
 
-__all__ = ["bar", "clock", "lines"]
+__all__ = ["bar", "clock", "counted", "lines", "pace"]
 
 _EVERY = 20.0
 """Seconds between plain lines."""
@@ -24,11 +24,22 @@ def clock(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def pace(audio: float, elapsed: float) -> str:
+    """Return how fast seconds of audio were dealt with: ``240 × real time``, ``0.4 × real time``."""
+    ratio = audio / max(1e-9, elapsed)
+    return f"{ratio:.{0 if ratio >= 10 else 1}f} × real time"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: ``1 row``, ``3 rows``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _words(progress: Progress) -> str:
-    elapsed = max(1e-9, time.perf_counter() - progress.began)
+    elapsed = time.perf_counter() - progress.began
     words = [f"{progress.done}/{progress.items}", f"{clock(progress.audio)} of audio"]
     if progress.audio:
-        words.append(f"{progress.audio / elapsed:.0f} × real time")
+        words.append(pace(progress.audio, elapsed))
     if (left := time_left(progress)) is not None:
         words.append(f"{clock(left)} left")
     if progress.failed:

@@ -114,6 +114,13 @@ def test_wrong_usage_is_one_clear_line(wavs, tmp_path, model, arguments, message
     assert not (tmp_path / "f.parquet").exists()
 
 
+@pytest.mark.parametrize(("audio", "words"), [(0.3, "0.3"), (9.94, "9.9"), (10, "10"), (240.4, "240")])
+def test_slow_is_not_nothing(audio, words):
+    from dsfx.progress import pace
+
+    assert pace(audio, 1.0) == f"{words} × real time"
+
+
 def test_a_plain_line_now_and_then_where_there_is_no_terminal(wavs, tmp_path, model, monkeypatch, capsys):
     from dsfx import pipeline, progress
     from dsfx.worker import Config
@@ -123,7 +130,7 @@ def test_a_plain_line_now_and_then_where_there_is_no_terminal(wavs, tmp_path, mo
     with progress.lines() as (on_progress, on_note):
         pipeline.run([wavs], tmp_path / "f.parquet", Config(sets=(model,)), on_progress=on_progress, on_note=on_note)
     lines = capsys.readouterr().err.splitlines()
-    assert re.fullmatch(r"\d/6, \d+ s of audio, \d+ × real time, \d+ s left", lines[-2])
+    assert re.fullmatch(r"\d/6, \d+ s of audio, [\d.]+ × real time, \d+ s left", lines[-2])
     assert lines[-1].startswith("6/6, 7 s of audio")
 
 
