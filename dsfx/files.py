@@ -1,14 +1,39 @@
-"""Files that are whole, or not there."""
+"""Tables of text that people write, and files of ours that are whole or not there."""
 
+import csv
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import OutputError
+from .audio import show
+from .errors import InputError, OutputError
 
-__all__ = ["output_file", "whole"]
+__all__ = ["csv_rows", "output_file", "whole"]
+
+
+@contextmanager
+def csv_rows(path: Path, expected: str) -> Iterator["csv.DictReader[str]"]:
+    """The rows of a CSV table, as dictionaries by the names in its first line.
+
+    Cells are separated by commas, or by semicolons or tabs, as spreadsheets of many countries write them: by what the
+    first line has most of.
+
+    Raises
+    ------
+    InputError
+        There is no such file, `expected` says what of; or it is no CSV table.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            first = handle.readline()
+            handle.seek(0)
+            yield csv.DictReader(handle, delimiter=max(",;\t", key=first.count))
+    except OSError as error:
+        raise InputError(f"{show(str(path))}: {error.strerror or error}; expected {expected}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{show(str(path))}: not a CSV table in UTF-8 ({error})") from None
 
 
 @contextmanager

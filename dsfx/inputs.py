@@ -1,6 +1,5 @@
 """From what the user names (folders, files, lists, segment tables) to the list of segments to work on."""
 
-import csv
 import math
 import os
 import stat
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from .audio import EXTENSIONS, show
 from .errors import InputError
+from .files import csv_rows
 
 __all__ = ["Item", "plan_items"]
 
@@ -163,7 +163,7 @@ def _list(path: str) -> Iterator[Item]:
 
 def _table(path: str, ending: str) -> Iterator[Item]:
     root = Path(path).parent
-    rows = _parquet_rows(path) if ending == ".parquet" else _csv_rows(path, "\t" if ending == ".tsv" else ",")
+    rows = _parquet_rows(path) if ending == ".parquet" else _csv_rows(path)
     for name, start, end in rows:
         begin, begin_error = _nanoseconds(start, "start", 0)
         stop, stop_error = _nanoseconds(end, "end", None)
@@ -202,15 +202,11 @@ class _Duration(int):
     """A time that a Parquet table holds as a duration; in nanoseconds."""
 
 
-def _csv_rows(path: str, delimiter: str) -> Iterator[tuple[str, object, object]]:
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.DictReader(file, delimiter=delimiter)
-            _check_columns(path, lines.fieldnames or [])
-            for row in lines:
-                yield row["file"] or "", row.get("start"), row.get("end")
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{show(path)}: not a CSV table in UTF-8 ({error})") from None
+def _csv_rows(path: str) -> Iterator[tuple[str, object, object]]:
+    with csv_rows(Path(path), "a table of segments") as rows:
+        _check_columns(path, rows.fieldnames or [])
+        for row in rows:
+            yield row["file"] or "", row.get("start"), row.get("end")
 
 
 def _parquet_rows(path: str) -> Iterator[tuple[str, object, object]]:

@@ -1,6 +1,5 @@
 """Feature tables and label tables, and which row belongs to which label."""
 
-import csv
 import json
 import math
 import os
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, InputError
+from ..files import csv_rows
 from ..store import seconds, table_parts
 from .arrays import Matrix
 
@@ -271,15 +271,9 @@ def _cells(path: Path) -> tuple[list[str], list[dict[str, str]]]:
                 table = table.set_column(index, entry.name, times)
         lines = table.to_pylist()
         return table.schema.names, [{k: _text(v) for k, v in line.items()} for line in lines]
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle, delimiter="\t" if path.suffix == ".tsv" else ",")
-            rows = [{k: (v or "").strip() for k, v in row.items() if k is not None} for row in reader]
-            return list(reader.fieldnames or []), rows
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV table in UTF-8 ({error})") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; expected a label table") from None
+    with csv_rows(path, "a label table") as reader:
+        rows = [{k: (v or "").strip() for k, v in row.items() if k is not None} for row in reader]
+        return list(reader.fieldnames or []), rows
 
 
 def _text(value: object) -> str:

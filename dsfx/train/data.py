@@ -1,6 +1,5 @@
 """Label tables of one or several corpora, and their recordings."""
 
-import csv
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..audio import Recording, SampleHash, resample
 from ..errors import AudioError, ConfigError, InputError
+from ..files import csv_rows
 from ..frontend import FrontEnd
 
 __all__ = ["Clip", "Entry", "Loaded", "load", "read_corpora", "read_labels", "read_rows", "remarks"]
@@ -71,22 +71,16 @@ def read_labels(path: Path, column: str = "emotion", fold: str = "") -> list[dic
     InputError : no such table, a missing column, an empty cell, fewer than two classes, a file named twice.
     """
     wanted = ["file", "speaker", column, *([fold] if fold else [])]
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle)
-            names = list(reader.fieldnames or [])
-            missing = [name for name in wanted if name not in names]
-            if missing:
-                mends = "; --column names that of the labels" if missing[0] == column else ""
-                raise InputError(
-                    f"{path}: no column {missing[0]!r} (columns: {', '.join(names) or 'none'}), "
-                    f"expected at least {', '.join(wanted)}{mends}"
-                )
-            rows = list(reader)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; expected a label table (CSV)") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV table in UTF-8 ({error})") from None
+    with csv_rows(path, "a label table (CSV)") as reader:
+        names = list(reader.fieldnames or [])
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            mends = "; --column names that of the labels" if missing[0] == column else ""
+            raise InputError(
+                f"{path}: no column {missing[0]!r} (columns: {', '.join(names) or 'none'}), "
+                f"expected at least {', '.join(wanted)}{mends}"
+            )
+        rows = list(reader)
     seen: set[str] = set()
     for number, row in enumerate(rows, start=2):
         for name in wanted:
