@@ -82,17 +82,22 @@ class Setting:
     beside: Start | None
 
     @property
+    def n_beside(self) -> int:
+        """Networks of `beside`."""
+        return len(self.beside.weights) if self.beside else 0
+
+    @property
     def n_features(self) -> int:
         """Length of a model's feature vector."""
-        return self.layers.n_features + self.layers.width * (len(self.beside.weights) if self.beside else 0)
+        return self.layers.n_features + self.layers.width * self.n_beside
 
     @property
     def n_parameters(self) -> int:
         """Learned numbers of a model: of networks beside those that give features."""
         sizes = dict(Network(self.front_end.n_bands, self.allowed.shape[1], self.layers).named_parameters())
-        whole = sum(value.numel() for value in sizes.values())
+        every = sum(value.numel() for value in sizes.values())
         posterior = sum(value.numel() for name, value in sizes.items() if name.startswith(("dense.", "classify.")))
-        return self.layers.members * whole + (len(self.beside.weights) if self.beside else 0) * (whole - posterior)
+        return self.layers.members * every + self.n_beside * (every - posterior)
 
     def members(self, part: Part) -> list[Part]:
         """The networks that a model, or a fold, consists of."""
